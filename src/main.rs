@@ -1,0 +1,2 @@
+//! The `vlm-test` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Images as the reference processors make them.

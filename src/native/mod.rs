@@ -1,0 +1,2 @@
+//! Native MLX inference.
+pub mod image_processor;

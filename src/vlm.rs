@@ -1,0 +1,210 @@
+//! The contract between whoever asks and whoever answers: a [`Chat`] goes in, a
+//! [`Generation`] comes out. Nothing here knows how a model runs.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Who speaks in a [`Message`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Instructions that precede the conversation.
+    System,
+    /// The person, or the test, asking.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One part of a message, in chat-format spelling: `{"type": "image", "path": …}`
+/// or `{"type": "text", "text": …}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Content {
+    /// An image file; relative paths are resolved by whoever builds the chat.
+    Image {
+        /// Where the file lies.
+        path: PathBuf,
+    },
+    /// Plain text.
+    Text {
+        /// The text itself.
+        text: String,
+    },
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said and shown, in order.
+    pub content: Vec<Content>,
+}
+
+impl Message {
+    /// A user turn that shows `images` and then says `text`.
+    pub fn user(images: impl IntoIterator<Item = PathBuf>, text: impl Into<String>) -> Self {
+        let mut content: Vec<_> = images.into_iter().map(|path| Content::Image { path }).collect();
+        content.push(Content::Text { text: text.into() });
+        Self { role: Role::User, content }
+    }
+
+    /// Paths of the images this message shows, in order.
+    pub fn images(&self) -> impl Iterator<Item = &PathBuf> {
+        self.content.iter().filter_map(|part| match part {
+            Content::Image { path } => Some(path),
+            Content::Text { .. } => None,
+        })
+    }
+}
+
+/// The whole conversation sent for one question. A model keeps no state of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Chat {
+    /// The turns, oldest first; the last one is answered.
+    pub messages: Vec<Message>,
+}
+
+impl Chat {
+    /// Paths of all images of the conversation, in order.
+    pub fn images(&self) -> impl Iterator<Item = &PathBuf> {
+        self.messages.iter().flat_map(Message::images)
+    }
+}
+
+/// How an answer is generated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GenerationOptions {
+    /// Largest number of tokens to generate, at least 1.
+    pub max_tokens: usize,
+    /// 0 is greedy; otherwise logits are divided by it before sampling.
+    pub temperature: f32,
+    /// Nucleus: sample from the smallest set of tokens whose probability reaches
+    /// this value, in (0, 1]. Used only when `temperature` is above 0.
+    pub top_p: f32,
+    /// Seeds the sampler; the same seed gives the same answer.
+    pub seed: u64,
+    /// Number of alternatives to report per generated token; 0 reports none.
+    pub logprobs: usize,
+}
+
+impl Default for GenerationOptions {
+    fn default() -> Self {
+        Self { max_tokens: 32, temperature: 0.0, top_p: 1.0, seed: 0, logprobs: 0 }
+    }
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model produced a stop token.
+    Stop,
+    /// `max_tokens` was reached first: the answer may be cut off.
+    Length,
+}
+
+/// Token counts of one generation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the expanded prompt, image positions included.
+    pub prompt_tokens: usize,
+    /// Of those, positions filled with vision features.
+    pub image_tokens: usize,
+    /// Prompt tokens whose keys and values were taken from a cache.
+    pub cached_tokens: usize,
+    /// Tokens generated, the stop token not counted.
+    pub completion_tokens: usize,
+}
+
+/// Where the time of one generation went, in milliseconds of wall time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Decoding, resizing and normalising the images; template and tokenizer.
+    pub preprocess: f64,
+    /// Vision tower and projector.
+    pub vision: f64,
+    /// The prompt through the decoder, until its last logits are known.
+    pub prefill: f64,
+    /// All further tokens.
+    pub decode: f64,
+    /// From the start of the question to the first token.
+    pub time_to_first_token: f64,
+    /// Tokens after the first, per second of `decode`; `None` below two tokens.
+    pub tokens_per_second: Option<f64>,
+}
+
+/// A token beside its natural-log probability under the model.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TopLogprob {
+    /// Vocabulary id.
+    pub token_id: u32,
+    /// Natural logarithm of its probability, before temperature and top-p.
+    pub logprob: f32,
+}
+
+/// One generated token and the alternatives it was chosen from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenLogprob {
+    /// Vocabulary id of the chosen token.
+    pub token_id: u32,
+    /// Its natural-log probability.
+    pub logprob: f32,
+    /// The most probable tokens, best first.
+    pub top: Vec<TopLogprob>,
+}
+
+/// What a model returned for one chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// The text, special tokens removed; exactly as the model wrote it otherwise.
+    pub answer: String,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// The rendered chat template, image placeholders not expanded.
+    pub prompt: String,
+    /// The expanded prompt as the decoder saw it.
+    pub prompt_token_ids: Vec<u32>,
+    /// The generated tokens, a final stop token included.
+    pub token_ids: Vec<u32>,
+    /// One entry per generated token when `logprobs` was above 0, else empty.
+    pub logprobs: Vec<TokenLogprob>,
+    /// Token counts.
+    pub usage: Usage,
+    /// Wall times.
+    pub timings: Timings,
+}
+
+/// Why a model could not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "message", rename_all = "snake_case")]
+pub enum ModelError {
+    /// An image of the chat cannot be read or processed; the model itself is well.
+    #[error("{0}")]
+    Image(String),
+    /// The request does not fit this model (template, context length, options).
+    #[error("{0}")]
+    Prompt(String),
+    /// The computation failed; later questions may fail too.
+    #[error("{0}")]
+    Compute(String),
+}
+
+/// What a runner needs from any model.
+pub trait VisionLanguageModel {
+    /// Answers the last turn of `chat`. `on_text` receives the answer piece by
+    /// piece, whole characters only; the pieces join to [`Generation::answer`].
+    ///
+    /// # Errors
+    /// [`ModelError`] says whether image, prompt or computation failed.
+    fn generate(
+        &mut self,
+        chat: &Chat,
+        options: &GenerationOptions,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Generation, ModelError>;
+}
