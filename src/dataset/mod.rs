@@ -1,1 +1,2 @@
 //! What is asked.
+pub mod synthetic;
