@@ -101,8 +101,10 @@ class Row:
 class Writer:
     """Builds rows from scenes."""
 
-    def __init__(self, tokenizer, image_tokens):
+    def __init__(self, tokenizer, image_tokens, single=0.58, suffix=0.7):
+        """`single`: share of rows without a conversation; `suffix`: share of questions that ask for a short answer."""
         self.tok, self.cache = tokenizer, {}
+        self.single_share, self.suffix = single, suffix
         self.prefix = self.encode("<|im_start|>User:<fake_token_around_image><global-img>" + "<image>" * image_tokens + "<fake_token_around_image>")
         self.image_at = self.prefix.index(tokenizer.token_to_id("<image>"))
 
@@ -120,7 +122,7 @@ class Writer:
     def say(self, row, segment, text, label, weight=1.0):
         row.answer(segment, self.encode(" " + text + "<end_of_utterance>"), label, weight)
 
-    def single(self, scene, rng, budget, suffix=0.85, kinds=None):
+    def single(self, scene, rng, budget, kinds=None):
         """One image, several questions about it that do not see each other."""
         row = Row(self.tok)
         base = row.open()
@@ -133,7 +135,7 @@ class Writer:
             if len(row.ids) > budget:
                 break
             s = row.open(base)
-            self.ask(row, s, q["question"] + (SUFFIX if rng.random() < suffix else ""), "image")
+            self.ask(row, s, q["question"] + (SUFFIX if rng.random() < self.suffix else ""), "image")
             self.say(row, s, q["answer"], q["type"])
         return row
 
@@ -171,7 +173,7 @@ class Writer:
         if rng.random() < 0.35:
             lead = rng.choice(RECALL)
             text = lead + (text[0].lower() + text[1:] if lead.endswith(", ") else text)
-        self.ask(row, segment, text + (SUFFIX if rng.random() < 0.7 else ""), "later")
+        self.ask(row, segment, text + (SUFFIX if rng.random() < self.suffix else ""), "later")
         self.say(row, segment, q["answer"], label)
 
     def text_only(self, scene, rng, budget):
@@ -190,12 +192,12 @@ class Writer:
         return row
 
     def row(self, scene, rng, budget):
-        kind = rng.random()
-        if kind < 0.58:
+        if rng.random() < self.single_share:
             return self.single(scene, rng, budget)
-        if kind < 0.91:
+        kind = rng.random()
+        if kind < 0.8:
             return self.talk(scene, rng, budget)
-        if kind < 0.96:
+        if kind < 0.92:
             return self.talk(scene, rng, budget, image=False)
         return self.text_only(scene, rng, budget)
 

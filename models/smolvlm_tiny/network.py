@@ -168,12 +168,12 @@ class SmolVlm(nn.Module):
         return self.model.connector(self.model.vision_model(pixels))
 
     def forward(self, ids, positions, mask, pixels, image_rows, image_at, wanted):
-        """ids, positions [b, t]; mask [b, 1, t, t] additive; pixels [i, 64, 64, 3] of the rows `image_rows`, whose image
+        """ids, positions [b, t]; mask [b, 1, t, t] additive; pixels [b, 64, 64, 3], of which those of `image_rows` are used; image
         tokens start at column `image_at`; wanted: flat indices whose next token is asked for. Returns logits [wanted, vocab]."""
         text = self.model.text_model
         x = text.embed_tokens(ids)
         if len(image_rows):
-            self.features = self.image_features(pixels).float()
+            self.features = self.image_features(pixels).float()[image_rows]
             x = x.clone()
             x[image_rows, image_at:image_at + IMAGE_TOKENS] = self.features
         n = TEXT["head_dim"]
