@@ -158,7 +158,7 @@ def collate(rows, pictures, columns=None):
     b, t = len(rows), columns or max(len(r.ids) for r in rows)
     ids, positions = np.zeros((b, t), np.int64), np.zeros((b, t), np.int64)
     mask = np.full((b, 1, t, t), -1e9, np.float32)
-    wanted, target, weight, answer, labels = [], [], [], [], []
+    wanted, target, weight, answer, labels, point_at, point_to = [], [], [], [], [], [], []
     for i, r in enumerate(rows):
         n = len(r.ids)
         ids[i, :n], positions[i, :n] = r.ids, r.positions
@@ -166,12 +166,16 @@ def collate(rows, pictures, columns=None):
         mask[i, 0, n:, 0] = 0
         for at, tok, w, a in r.targets:
             wanted.append(i * t + at), target.append(tok), weight.append(w), answer.append(len(labels) + a)
+        for at, things in r.points:
+            point_at.append((i, at))
+            point_to.append([[(k in things) / len(things) for k in range(IMAGE_TOKENS)]])
         labels += r.answers
     as_tensor = torch.from_numpy
     with_image = [i for i, p in enumerate(pictures) if p is not None]
     images = as_tensor(np.stack([np.zeros((data.SIZE, data.SIZE, 3), np.uint8) if p is None else p for p in pictures]))
     inputs = (as_tensor(ids), as_tensor(positions), as_tensor(mask), images, torch.tensor(with_image), torch.tensor(wanted))
-    return inputs, torch.tensor(target), torch.tensor(weight), torch.tensor(answer), labels
+    points = torch.tensor(point_at, dtype=torch.long).view(-1, 2), torch.tensor(point_to, dtype=torch.float32)
+    return inputs, torch.tensor(target), torch.tensor(weight), torch.tensor(answer), labels, points
 
 
 def batches(writer, pixels, facts, targets, args, seed, clock, out):
@@ -196,11 +200,18 @@ def batches(writer, pixels, facts, targets, args, seed, clock, out):
 
 
 def run(model, writer, batch):
-    inputs, target, weight, answer, labels = batch
+    inputs, target, weight, answer, labels, _ = batch
     ids, positions, mask, images, with_image, wanted = inputs
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(ids, positions, mask, images, with_image, writer.image_at, wanted)
     return logits.float(), target, weight, answer, labels
+
+
+def pointer_loss(model, points):
+    """Cross entropy between where the pointer heads look among the image tokens and the things the question names."""
+    (row, at), to = points[0].unbind(1), points[1]
+    looks = model.looks[row, :, at].float().log_softmax(-1)  # [points, heads, image tokens]
+    return -(looks * to).sum(-1).mean()
 
 
 @torch.no_grad()
@@ -298,15 +309,16 @@ def work(rank, args):
         batch, grids = ready.get()
         logits, target, weight, _, _ = run(model, writer, batch)
         loss = (F.cross_entropy(logits, target, reduction="none") * weight).sum() / weight.sum()
+        point = pointer_loss(model, batch[-1])
         seen, right = grid_loss(head(model.features), grids)
         opt.zero_grad(set_to_none=True)
-        (loss + 0.15 * seen).backward()
+        (loss + 0.1 * seen + args.point * point).backward()
         progress = team.average(parameters, clock.progress())
         update(opt, parameters, args.rate * clock.rate(args.flat, progress))
         clock.step += 1
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
         if rank == 0 and clock.step % 50 == 0:
-            say(f"joint step {clock.step} {progress:.1%} loss {mean:.4f} grid {seen.item():.3f} kind {right[0]:.3f} seconds/step {clock.elapsed() / clock.step:.3f}")
+            say(f"joint step {clock.step} {progress:.1%} loss {mean:.4f} point {point.item():.3f} grid {seen.item():.3f} kind {right[0]:.3f} seconds/step {clock.elapsed() / clock.step:.3f}")
         if rank == 0 and (time.time() - saved > 120 or progress >= 1):
             save(Path(args.work) / "joint.pt", model=model.state_dict(), head=head.state_dict(), optimizer=opt.state_dict(), spent=clock.elapsed(), step=clock.step)
             report("dev", evaluate(model, writer, check, dev_pixels[:160]))
@@ -327,14 +339,17 @@ def start(args):
     model, head, path = SmolVlm(VOCABULARY), nn.Linear(TEXT["hidden_size"], sum(GRID.values())), Path(args.work) / "joint.pt"
     part = model.model
     eyes = [*part.connector.parameters(), *part.vision_model.parameters(), *head.parameters()]
-    opt = optimizer([(part.text_model.parameters(), 1.0), (eyes, 0.5)])
+    opt = optimizer([([*part.text_model.parameters(), *model.lm_head.parameters()], 1.0), (eyes, 0.1)])
     if path.exists():
         old = torch.load(path)
         model.load_state_dict(old["model"]), head.load_state_dict(old["head"]), opt.load_state_dict(old["optimizer"])
         return model, head, opt, Clock(args.minutes, args.steps, old["spent"], old["step"])
     first = torch.load(Path(args.work) / "tower.pt")
     head.load_state_dict(first["head"])
-    model.load_state_dict({k: v for k, v in first["model"].items() if "text_model" not in k}, strict=False)
+    model.load_state_dict({k: v for k, v in first["model"].items() if "text_model" not in k and "lm_head" not in k}, strict=False)
+    with torch.no_grad():  # Image features start at the scale of the embeddings.
+        model.model.connector.modality_projection.proj.weight /= 3
+        head.weight *= 3
     return model, head, opt, Clock(args.minutes, args.steps)
 
 
@@ -352,6 +367,7 @@ def arguments():
     a.add_argument("--flat", type=float, default=0.4, help="share of the stage before the learning rate falls")
     a.add_argument("--single", type=float, default=0.5, help="share of rows that are questions without a conversation")
     a.add_argument("--alone", type=float, default=0.4, help="share of the stage with hardly any conversation")
+    a.add_argument("--point", type=float, default=0.3, help="weight of the pointer loss")
     a.add_argument("--suffix", type=float, default=0.6, help="share of questions that ask for a short answer")
     a.add_argument("--workers", type=int, default=2)
     a.add_argument("--seed", type=int, default=1)
