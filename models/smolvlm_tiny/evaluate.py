@@ -17,13 +17,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 import transformers as tf
 from PIL import Image
+from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 import conversations
 
 
 class Model:
     def __init__(self, checkpoint):
-        self.processor = tf.AutoProcessor.from_pretrained(checkpoint, backend="pil")
+        self.processor = tf.AutoProcessor.from_pretrained(checkpoint)
+        self.processor.image_processor = SmolVLMImageProcessorPil.from_pretrained(checkpoint)
         self.net = tf.SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
 
     def prompt(self, turns):
