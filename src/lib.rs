@@ -1,4 +1,8 @@
 //! `vlm-test` asks vision-language models questions about images and judges the answers.
+pub mod backend;
 pub mod dataset;
+pub mod memory;
 pub mod native;
+pub mod scoring;
 pub mod vlm;
+pub mod worker;

@@ -1,0 +1,3 @@
+//! Who answers: opens the model that a manifest describes.
+
+pub mod manifest;
