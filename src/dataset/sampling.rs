@@ -95,7 +95,7 @@ mod tests {
     fn the_sample_of_a_seed_never_changes() {
         // Recorded once: a change would make old runs incomparable.
         assert_eq!(hash(0, 0), split_mix(0xe220_a839_7b1d_cdaf));
-        assert_eq!(drawn(0..1000, 5, 42), drawn((0..1000).rev(), 5, 42));
+        assert_eq!(drawn(0..1000, 5, 42), BTreeSet::from([53, 652, 742, 821, 843]));
     }
 
     #[test]
