@@ -1,6 +1,8 @@
 //! Datasets on disk, as described by a `dataset.toml` and as published: what is
 //! read, what is sampled, and what a broken one is told.
 
+#![expect(clippy::unwrap_used, reason = "code of a test fails by panicking")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -35,7 +37,7 @@ fn annotations(ids: impl IntoIterator<Item = u64>) -> Value {
     json!({"annotations": ids.into_iter().map(entry).collect::<Vec<_>>()})
 }
 
-fn write(root: &Path, name: &str, content: impl ToString) -> PathBuf {
+fn write(root: &Path, name: &str, content: &impl ToString) -> PathBuf {
     let path = root.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, content.to_string()).unwrap();
@@ -45,10 +47,10 @@ fn write(root: &Path, name: &str, content: impl ToString) -> PathBuf {
 /// The published layout: 40 questions with ids 100, 101 …, images 10 … 13.
 fn published() -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    write(root.path(), QUESTIONS, questions(100..140));
-    write(root.path(), ANNOTATIONS, annotations((100..140).rev()));
+    write(root.path(), QUESTIONS, &questions(100..140));
+    write(root.path(), ANNOTATIONS, &annotations((100..140).rev()));
     for id in 10..14 {
-        write(root.path(), &format!("val2014/COCO_val2014_{id:012}.jpg"), "");
+        write(root.path(), &format!("val2014/COCO_val2014_{id:012}.jpg"), &"");
     }
     root
 }
@@ -87,9 +89,9 @@ fn the_published_files_are_read_unchanged() {
 #[test]
 fn the_official_folders_are_searched_too() {
     let root = tempfile::tempdir().unwrap();
-    write(root.path(), &format!("Questions/{QUESTIONS}"), questions([100]));
-    write(root.path(), &format!("Annotations/{ANNOTATIONS}"), annotations([100]));
-    let image = write(root.path(), "Images/mscoco/val2014/COCO_val2014_000000000010.jpg", "");
+    write(root.path(), &format!("Questions/{QUESTIONS}"), &questions([100]));
+    write(root.path(), &format!("Annotations/{ANNOTATIONS}"), &annotations([100]));
+    let image = write(root.path(), "Images/mscoco/val2014/COCO_val2014_000000000010.jpg", &"");
     let dataset = load(root.path(), None, &Selection::default()).unwrap();
     assert_eq!(dataset.questions[0].image, image);
     assert_eq!(dataset.questions[0].answers.len(), 10);
@@ -98,8 +100,8 @@ fn the_official_folders_are_searched_too() {
 #[test]
 fn val2014_is_preferred_and_any_split_can_be_named() {
     let root = published();
-    write(root.path(), "v2_OpenEnded_mscoco_train2014_questions.json", questions([7]));
-    write(root.path(), "v2_mscoco_train2014_annotations.json", annotations([7]));
+    write(root.path(), "v2_OpenEnded_mscoco_train2014_questions.json", &questions([7]));
+    write(root.path(), "v2_mscoco_train2014_annotations.json", &annotations([7]));
     let default = load(root.path(), None, &only(&[100])).unwrap();
     assert_eq!(default.split, "val2014");
     assert_eq!(default.available_splits, ["val2014", "train2014"]);
@@ -117,8 +119,8 @@ fn a_test_split_is_published_without_answers() {
     let root = tempfile::tempdir().unwrap();
     let mut file = questions([100]);
     file["data_subtype"] = json!("test-dev2015");
-    write(root.path(), "v2_OpenEnded_mscoco_test-dev2015_questions.json", file);
-    let image = write(root.path(), "test2015/COCO_test2015_000000000010.jpg", "");
+    write(root.path(), "v2_OpenEnded_mscoco_test-dev2015_questions.json", &file);
+    let image = write(root.path(), "test2015/COCO_test2015_000000000010.jpg", &"");
     let dataset = load(root.path(), None, &Selection::default()).unwrap();
     assert_eq!(dataset.annotations_file, None);
     assert!(dataset.questions[0].answers.is_empty());
@@ -132,7 +134,7 @@ fn a_sample_depends_on_the_seed_and_not_on_the_order_of_the_file() {
     assert_eq!((first.questions.len(), first.total_questions), (8, 40));
     assert!(ids(&first).is_sorted());
     assert_ne!(ids(&first), ids(&load(root.path(), None, &sample(8, 4)).unwrap()));
-    write(root.path(), QUESTIONS, questions((100..140).rev()));
+    write(root.path(), QUESTIONS, &questions((100..140).rev()));
     let mut reversed = ids(&load(root.path(), None, &sample(8, 3)).unwrap());
     assert!(reversed.is_sorted_by(|a, b| a > b), "file order: {reversed:?}");
     reversed.reverse();
@@ -168,7 +170,7 @@ fn none_and_too_many_questions_are_refused_with_the_numbers() {
 #[test]
 fn a_question_without_annotation_or_image_is_kept() {
     let root = published();
-    write(root.path(), ANNOTATIONS, annotations(101..140));
+    write(root.path(), ANNOTATIONS, &annotations(101..140));
     fs::remove_file(root.path().join("val2014/COCO_val2014_000000000010.jpg")).unwrap();
     let dataset = load(root.path(), None, &only(&[100])).unwrap();
     assert!(dataset.questions[0].answers.is_empty());
@@ -179,10 +181,10 @@ fn a_question_without_annotation_or_image_is_kept() {
 #[test]
 fn duplicate_ids_are_refused_even_when_not_selected() {
     let root = published();
-    write(root.path(), ANNOTATIONS, annotations([100, 105, 105]));
+    write(root.path(), ANNOTATIONS, &annotations([100, 105, 105]));
     let error = refused(root.path(), &only(&[100]));
     assert!(error.ends_with("line 1: second annotation with question id 105"), "{error}");
-    write(root.path(), QUESTIONS, questions([100, 101, 100]));
+    write(root.path(), QUESTIONS, &questions([100, 101, 100]));
     let error = refused(root.path(), &only(&[101]));
     assert!(error.ends_with("line 1: second question with question id 100"), "{error}");
 }
@@ -204,7 +206,7 @@ fn a_malformed_file_is_named_with_line_and_field() {
         ("{\"questions\": [\n{\"question_id\": 1,", 2, "EOF while parsing"),
     ];
     for (text, expected_line, expected) in cases {
-        write(root.path(), QUESTIONS, text);
+        write(root.path(), QUESTIONS, &text);
         match load(root.path(), None, &Selection::default()) {
             Err(DatasetError::Malformed { path, line, message, .. }) => {
                 assert_eq!((path, line), (root.path().join(QUESTIONS), expected_line));
@@ -220,7 +222,7 @@ fn an_annotation_about_another_image_is_refused() {
     let root = published();
     let mut file = annotations([100]);
     file["annotations"][0]["image_id"] = json!(99);
-    write(root.path(), ANNOTATIONS, file);
+    write(root.path(), ANNOTATIONS, &file);
     let error = refused(root.path(), &Selection::default());
     assert!(
         error.ends_with("question 100 is about image 99, the question about image 10"),
@@ -234,8 +236,8 @@ fn missing_and_empty_files_are_named() {
     fs::remove_file(root.path().join(ANNOTATIONS)).unwrap();
     let error = refused(root.path(), &Selection::default());
     assert!(error.starts_with("the annotations file of split `val2014` is missing"), "{error}");
-    write(root.path(), ANNOTATIONS, annotations([]));
-    write(root.path(), QUESTIONS, questions([]));
+    write(root.path(), ANNOTATIONS, &annotations([]));
+    write(root.path(), QUESTIONS, &questions([]));
     assert!(refused(root.path(), &Selection::default()).ends_with("holds no question"));
     let empty = tempfile::tempdir().unwrap();
     assert!(refused(empty.path(), &Selection::default()).contains("neither a dataset.toml nor"));
@@ -256,11 +258,11 @@ images = "pictures"
 
 fn described() -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    write(root.path(), "dataset.toml", MANIFEST);
-    write(root.path(), "q.json", questions([10, 20]));
-    write(root.path(), "a.json", annotations([10, 20]));
-    write(root.path(), "pictures/COCO_val2014_000000000001.png", "");
-    write(root.path(), "pictures/000000000002.jpg", "");
+    write(root.path(), "dataset.toml", &MANIFEST);
+    write(root.path(), "q.json", &questions([10, 20]));
+    write(root.path(), "a.json", &annotations([10, 20]));
+    write(root.path(), "pictures/COCO_val2014_000000000001.png", &"");
+    write(root.path(), "pictures/000000000002.jpg", &"");
     root
 }
 
@@ -288,11 +290,11 @@ fn a_faulty_manifest_is_refused_with_field_and_line() {
         (MANIFEST.replace("[splits", "[[splits"), "line 7"),
     ];
     for (text, expected) in cases {
-        write(root.path(), "dataset.toml", text);
+        write(root.path(), "dataset.toml", &text);
         let error = refused(root.path(), &Selection::default());
         assert!(error.contains(expected) && error.contains("dataset.toml"), "{error}");
     }
-    write(root.path(), "dataset.toml", MANIFEST.replace("pictures", "paintings"));
+    write(root.path(), "dataset.toml", &MANIFEST.replace("pictures", "paintings"));
     assert!(
         refused(root.path(), &Selection::default()).contains("the image folder of split `test`")
     );

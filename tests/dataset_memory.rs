@@ -1,5 +1,7 @@
 //! Reading files of the published size needs a few megabytes, whatever they weigh.
 
+#![expect(clippy::unwrap_used, reason = "code of a test fails by panicking")]
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     fs::File,

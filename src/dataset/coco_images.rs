@@ -139,7 +139,9 @@ mod tests {
     fn a_later_folder_supplies_what_the_first_lacks() {
         let root = tempfile::tempdir().unwrap();
         let folders = ["a", "b"].map(|name| root.path().join(name));
-        folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        for folder in &folders {
+            fs::create_dir(folder).unwrap();
+        }
         fs::write(folders[0].join("000000000001.jpg"), "").unwrap();
         fs::write(folders[1].join("000000000002.jpg"), "").unwrap();
         let images = Images::find(&folders, "val2014", HashSet::from([1, 2, 3])).unwrap();

@@ -159,11 +159,11 @@ impl std::error::Error for NoDataset {}
 /// The first few ids, and how many more there are.
 fn list(ids: &[u64]) -> String {
     const SHOWN: usize = 10;
-    let mut text = ids.iter().take(SHOWN).map(u64::to_string).collect::<Vec<_>>().join(", ");
-    if ids.len() > SHOWN {
-        text.push_str(&format!(" and {} more", ids.len() - SHOWN));
+    let text = ids.iter().take(SHOWN).map(u64::to_string).collect::<Vec<_>>().join(", ");
+    match ids.len().checked_sub(SHOWN) {
+        None | Some(0) => text,
+        Some(more) => format!("{text} and {more} more"),
     }
-    text
 }
 
 #[cfg(test)]

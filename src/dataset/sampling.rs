@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 /// A well-mixed 64-bit hash of `id` under `seed`.
 ///
-/// Two rounds of SplitMix64 (Steele, Lea and Flood 2014), the seed mixed before
+/// Two rounds of `SplitMix64` (Steele, Lea and Flood 2014), the seed mixed before
 /// the id joins it, so that neighbouring seeds draw unrelated samples. For one
 /// seed it is a bijection: different ids never collide.
 pub(super) fn hash(seed: u64, id: u64) -> u64 {

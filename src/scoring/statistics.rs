@@ -47,8 +47,8 @@ pub fn wilson(proportion: f64, total: usize) -> Option<Interval> {
     let centre = (p + z2 / (2.0 * n)) / scale;
     let half = Z_95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt() / scale;
     // At 0 and 1 the interval touches the end exactly; rounding must not pull it off.
-    let low = if p == 0.0 { 0.0 } else { (centre - half).clamp(0.0, p) };
-    let high = if p == 1.0 { 1.0 } else { (centre + half).clamp(p, 1.0) };
+    let low = if p <= 0.0 { 0.0 } else { (centre - half).clamp(0.0, p) };
+    let high = if p >= 1.0 { 1.0 } else { (centre + half).clamp(p, 1.0) };
     Some(Interval { low, high })
 }
 

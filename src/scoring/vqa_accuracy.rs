@@ -17,7 +17,7 @@ const FULL_CREDIT: usize = 3;
 pub struct VqaScores {
     /// [`vqa_official`] of the extracted answer: the headline.
     pub official: f64,
-    /// [`vqa_normalised`]: always normalised, as lmms-eval and VLMEvalKit report it.
+    /// [`vqa_normalised`]: always normalised, as `lmms-eval` and `VLMEvalKit` report it.
     pub normalised: f64,
     /// [`vqa_soft3`]: `min(k / 3, 1)`.
     pub soft3: f64,
