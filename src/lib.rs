@@ -3,6 +3,8 @@ pub mod backend;
 pub mod dataset;
 pub mod memory;
 pub mod native;
+pub mod report;
+pub mod results;
 pub mod scoring;
 pub mod vlm;
 pub mod worker;
