@@ -93,7 +93,7 @@ impl EmbeddedFolder {
             fs::write(path, bytes)?;
         }
         // Whatever is damaged moves away, and is deleted with `aside`.
-        if target.exists() {
+        if target.exists() && !self.is_whole(target) {
             let _ = fs::rename(target, aside.path().join("damaged"));
         }
         match fs::rename(&folder, target) {
