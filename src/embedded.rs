@@ -160,7 +160,8 @@ mod tests {
     fn other_contents_go_to_another_folder() {
         let cache = tempfile::tempdir().unwrap();
         let other = EmbeddedFolder { name: "sample", files: &[("config.json", b"[]")] };
-        let folders = [FOLDER.unpack_into(cache.path()).unwrap(), other.unpack_into(cache.path()).unwrap()];
+        let folders =
+            [FOLDER.unpack_into(cache.path()).unwrap(), other.unpack_into(cache.path()).unwrap()];
         assert_ne!(folders[0], folders[1]);
         assert_whole(&folders[0]);
     }

@@ -58,7 +58,9 @@ fn a_second_clean_up_in_a_row_frees_nothing_and_keeps_live_arrays() {
     let again = clear_mlx_memory(&allocator, CleanupReason::Scheduled, Some(6));
     assert_eq!((again.freed_bytes, again.error), (0, None));
     assert!(allocator.reading().unwrap().active_bytes >= 8 * 1024 * F32);
-    assert!(alive.try_as_slice::<f32>().unwrap().iter().all(|&value| value.to_bits() == 2f32.to_bits()));
+    assert!(
+        alive.try_as_slice::<f32>().unwrap().iter().all(|&value| value.to_bits() == 2f32.to_bits())
+    );
 }
 
 /// On the CPU MLX counts the bytes asked for, so the figures are exact; on Metal a
@@ -71,16 +73,16 @@ fn the_peak_of_a_known_workload_is_exact_and_belongs_to_its_question_alone() {
     let mut manager = MemoryManager::new(Box::new(allocator), CleanupSchedule::Never);
     let baseline = manager.loaded().unwrap();
     assert_eq!(baseline, allocator.reading().unwrap().active_bytes);
-    let mut delta_of = |question, rows: i32| {
-        let Tracked { outcome, .. } = manager.track(step(question), || {
+    let mut delta_of = |rows: i32| {
+        let tracked = manager.track(|| {
             let data = vec![1f32; rows as usize * 1024];
             let left = Array::from_slice(&data, &[rows, 1024]);
             let sum = ops::add(&left, &weights).unwrap();
             transforms::eval([&sum]).unwrap();
         });
-        outcome.unwrap().1.peak_delta_bytes
+        tracked.unwrap().memory.peak_delta_bytes
     };
-    let (large, small) = (delta_of(1, 600), delta_of(2, 10));
+    let (large, small) = (delta_of(600), delta_of(10));
     // The left operand and the sum live at the same time.
     assert_eq!(large, 2 * 600 * 1024 * F32);
     assert_eq!(small, 2 * 10 * 1024 * F32);
@@ -92,10 +94,10 @@ fn arrays_of_a_question_are_gone_when_it_ends() {
     let mut manager = MemoryManager::new(Box::new(allocator), CleanupSchedule::every_questions(5));
     let baseline = manager.loaded().unwrap();
     for question in 1..=12 {
-        let tracked = manager.track(step(question), || evaluated(50).shape().to_vec());
-        assert_eq!(tracked.cleanup.is_some(), [6, 11].contains(&question));
-        let (shape, memory) = tracked.outcome.unwrap();
-        assert_eq!(shape, [50, 1024]);
+        let cleanup = manager.clean_up_if_due(step(question));
+        assert_eq!(cleanup.is_some(), [6, 11].contains(&question));
+        let Tracked { value, memory } = manager.track(|| evaluated(50).shape().to_vec()).unwrap();
+        assert_eq!(value, [50, 1024]);
         assert_eq!(memory.active_bytes, baseline);
         assert!(memory.peak_delta_bytes >= 50 * 1024 * F32);
     }
@@ -118,10 +120,10 @@ fn work_that_fails_after_it_was_submitted_makes_its_question_invalid_and_no_othe
         }
     };
     for round in 0..20 {
-        let good = manager.track(step(2 * round + 1), submit([2.0, 0.0, 0.0, 4.0]));
-        assert!(good.outcome.is_ok(), "round {round}: {:?}", good.outcome);
-        let bad = manager.track(step(2 * round + 2), submit([1.0, 2.0, 2.0, 4.0]));
-        let Err(MemoryError::Mlx { operation, message }) = bad.outcome else {
+        let good = manager.track(submit([2.0, 0.0, 0.0, 4.0]));
+        assert!(good.is_ok(), "round {round}: {good:?}");
+        let bad = manager.track(submit([1.0, 2.0, 2.0, 4.0]));
+        let Err(MemoryError::Mlx { operation, message }) = bad else {
             panic!("round {round}: the failed inversion was accepted");
         };
         assert_eq!(operation, "waiting for MLX");

@@ -16,7 +16,8 @@ impl HubCache {
     /// The caches that the environment names (`HF_HUB_CACHE`, `HF_HOME`,
     /// `XDG_CACHE_HOME`), then the one under the home folder.
     pub fn from_env() -> Self {
-        let folder = |variable| env::var_os(variable).filter(|it| !it.is_empty()).map(PathBuf::from);
+        let folder =
+            |variable| env::var_os(variable).filter(|it| !it.is_empty()).map(PathBuf::from);
         let roots = [
             folder("HF_HUB_CACHE"),
             folder("HF_HOME").map(|home| home.join("hub")),

@@ -206,10 +206,7 @@ impl Registry {
         Ok(registry)
     }
 
-    fn built_in(
-        hub: HubCache,
-        embedded: &'static [EmbeddedFolder],
-    ) -> Result<Self, RegistryError> {
+    fn built_in(hub: HubCache, embedded: &'static [EmbeddedFolder]) -> Result<Self, RegistryError> {
         let entry = |(name, text): &(&str, &str)| {
             let file = PathBuf::from(name);
             Ok(Entry { manifest: Manifest::parse(text, &file)?, file })
@@ -256,6 +253,7 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Unknown`] with the nearest name, or what is wrong at the path.
     pub fn resolve(&self, name_or_path: &str) -> Result<ResolvedModel, RegistryError> {
+        self.left_out(name_or_path)?;
         let by_name = |entry: &&Entry| entry.manifest.name == name_or_path;
         let by_alias = |entry: &&Entry| entry.manifest.answers_to(name_or_path);
         let entries = || self.entries.iter();
@@ -273,14 +271,17 @@ impl Registry {
         Err(self.unknown(name_or_path))
     }
 
-    fn unknown(&self, name: &str) -> RegistryError {
-        let left_out = |(file, _): &&(PathBuf, RegistryError)| file.file_stem().is_some_and(|it| it == name);
-        if let Some((file, _)) = self.broken.iter().find(left_out) {
+    /// A manifest that was left out must not be replaced in silence by a built-in one.
+    fn left_out(&self, name: &str) -> Result<(), RegistryError> {
+        let files = self.broken.iter().map(|(file, _)| file);
+        for file in files.filter(|file| file.file_stem().is_some_and(|stem| stem == name)) {
             // Reading it again gives an error of our own to hand out.
-            if let Err(error) = Manifest::read(file) {
-                return error.into();
-            }
+            Manifest::read(file)?;
         }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> RegistryError {
         if name.contains('/') {
             return CheckpointError::NoFolder { path: name.into() }.into();
         }
@@ -301,10 +302,12 @@ impl Registry {
     fn location(&self, manifest: &Manifest, file: &Path) -> Location {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = manifest.path.as_ref().and_then(|path| Some(folder?.join(path)));
-        let embedded = self.embedded.iter().find(|it| {
-            manifest.path.as_deref().is_some_and(|path| path == Path::new(it.name))
-        });
-        let downloaded = || self.hub.find(manifest.repository.as_ref()?, manifest.revision.as_deref());
+        let embedded = self
+            .embedded
+            .iter()
+            .find(|it| manifest.path.as_deref().is_some_and(|path| path == Path::new(it.name)));
+        let downloaded =
+            || self.hub.find(manifest.repository.as_ref()?, manifest.revision.as_deref());
         match beside {
             Some(beside) if beside.exists() => Location::Present(beside),
             beside => match embedded {

@@ -5,14 +5,13 @@ use super::{
     cache_limit, clear_mlx_memory, physical_memory,
 };
 
-/// A question that was run, and what its memory did.
-#[derive(Debug)]
+/// What a question returned and what it cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracked<T> {
-    /// The clean-up made before it, if one was due.
-    pub cleanup: Option<CleanupRecord>,
-    /// What it returned and what it cost. An error means that the work behind the value
-    /// failed after the value was made: the value must not be used and is withheld.
-    pub outcome: Result<(T, QuestionMemory), MemoryError>,
+    /// What it returned.
+    pub value: T,
+    /// What it cost.
+    pub memory: QuestionMemory,
 }
 
 /// Keeps the memory of one loaded model flat and measures its questions.
@@ -63,18 +62,30 @@ impl MemoryManager {
         self.failed_cleanups
     }
 
-    /// Runs one question: cleans up first if that is due at `step`, then measures `run`
-    /// alone. `run` returns plain values, so that its arrays are dropped when it ends.
-    pub fn track<T>(&mut self, step: Step, run: impl FnOnce() -> T) -> Tracked<T> {
-        let cleanup = self
-            .schedule
-            .due(step)
-            .then(|| self.clean_up(CleanupReason::Scheduled, Some(step.question)));
+    /// Cleans up if the schedule asks for it before the question at `step`. Call before
+    /// each [`track`](Self::track); the record is worth reporting before the question is
+    /// run, which may never end.
+    pub fn clean_up_if_due(&mut self, step: Step) -> Option<CleanupRecord> {
+        let due = self.schedule.due(step);
+        due.then(|| self.clean_up(CleanupReason::Scheduled, Some(step.question)))
+    }
+
+    /// Runs one question and measures it alone. `run` returns plain values, so that its
+    /// arrays are dropped when it ends.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when the work behind the value failed after the value was made: it
+    /// must not be used and is withheld.
+    pub fn track<T>(&mut self, run: impl FnOnce() -> T) -> Result<Tracked<T>, MemoryError> {
         // An error here is of earlier work, so it does not make this question invalid.
         if let Err(error) = self.allocator.synchronize() {
-            tracing::warn!(%error, question = step.question, "work before the question failed");
+            tracing::warn!(%error, "work before the question failed");
         }
-        Tracked { cleanup, outcome: self.measure(run) }
+        self.allocator.reset_peak()?;
+        let value = run();
+        self.allocator.synchronize()?;
+        let reading = self.allocator.reading()?;
+        Ok(Tracked { value, memory: QuestionMemory::new(self.baseline_bytes, reading) })
     }
 
     /// Cleans up now, whatever the schedule says.
@@ -86,14 +97,6 @@ impl MemoryManager {
         let record = clear_mlx_memory(&*self.allocator, reason, before_question);
         self.failed_cleanups += usize::from(record.error.is_some());
         record
-    }
-
-    fn measure<T>(&self, run: impl FnOnce() -> T) -> Result<(T, QuestionMemory), MemoryError> {
-        self.allocator.reset_peak()?;
-        let value = run();
-        self.allocator.synchronize()?;
-        let reading = self.allocator.reading()?;
-        Ok((value, QuestionMemory::new(self.baseline_bytes, reading)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     sync::Once,
 };
 
-use mlx_rs::{Stream, error::Exception, memory};
+use mlx_rs::{Device, DeviceType, Stream, error::Exception, memory};
 
 use super::{Allocator, MemoryError, MemoryReading};
 
@@ -31,6 +31,30 @@ impl MlxAllocator {
         memory::active_memory().map_err(failed("reading the active memory"))?;
         install_error_handler();
         Ok(Self { _ready: () })
+    }
+
+    /// MLX's own version, e.g. `0.32.2`.
+    pub fn version() -> Option<String> {
+        // SAFETY: the string is made here, filled by MLX, copied while it lives and freed
+        // once; on failure it is still the empty string that was made.
+        unsafe {
+            let mut text = mlx_sys::mlx_string_new();
+            let status = mlx_sys::mlx_version(&raw mut text);
+            let data = mlx_sys::mlx_string_data(text);
+            let version = (status == 0 && !data.is_null())
+                .then(|| CStr::from_ptr(data).to_string_lossy().into_owned());
+            mlx_sys::mlx_string_free(text);
+            version
+        }
+    }
+
+    /// The device MLX computes on: `gpu` or `cpu`.
+    pub fn device() -> Option<String> {
+        let name = match Device::try_default().ok()?.get_type().ok()? {
+            DeviceType::Gpu => "gpu",
+            DeviceType::Cpu => "cpu",
+        };
+        Some(name.to_owned())
     }
 }
 

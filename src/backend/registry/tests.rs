@@ -64,7 +64,8 @@ fn every_built_in_manifest_is_called_as_its_file_and_no_name_is_taken_twice() {
 #[test]
 fn every_manifest_of_the_models_folder_is_built_in() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let files = fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+    let files =
+        fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
     for file in files.filter(|file| file.ends_with(".toml")) {
         assert!(BUILT_IN.iter().any(|(name, _)| *name == file), "{file}");
     }
@@ -96,7 +97,10 @@ fn a_family_that_is_not_built_says_so_before_its_weights_are_asked_for() {
     let model = world().resolve("phi35_vision").unwrap();
     assert!(!model.is_built());
     let error = model.ready().unwrap_err().to_string();
-    assert!(error.contains("'phi3_v'") && error.contains("supported: idefics3, smolvlm"), "{error}");
+    assert!(
+        error.contains("'phi3_v'") && error.contains("supported: idefics3, smolvlm"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -88,13 +88,15 @@ fn step(question: usize) -> Step {
 fn a_question_is_run_between_a_reset_and_a_barrier() {
     let (recorder, mut manager) = managed(CleanupSchedule::every_questions(5));
     let run = || recorder.calls.borrow_mut().push("run");
-    manager.track(step(1), run);
+    assert_eq!(manager.clean_up_if_due(step(1)), None);
+    manager.track(run).unwrap();
     let plain = ["synchronize", "reset_peak", "run", "synchronize", "reading"];
     assert_eq!(recorder.taken_calls(), plain);
-    manager.track(step(6), run);
-    let calls = recorder.taken_calls();
-    assert_eq!(calls[..4], ["reading", "synchronize", "clear_cache", "reading"]);
-    assert_eq!(calls[4..], plain);
+    assert!(manager.clean_up_if_due(step(6)).is_some());
+    let cleanup = ["reading", "synchronize", "clear_cache", "reading"];
+    assert_eq!(recorder.taken_calls(), cleanup);
+    manager.track(run).unwrap();
+    assert_eq!(recorder.taken_calls(), plain);
 }
 
 #[test]
@@ -102,8 +104,8 @@ fn a_question_pays_for_itself_alone() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.active.set(1000);
     assert_eq!(manager.loaded(), Ok(1000));
-    let (_, large) = manager.track(step(1), || recorder.work(500, 0)).outcome.unwrap();
-    let (_, small) = manager.track(step(2), || recorder.work(20, 0)).outcome.unwrap();
+    let large = manager.track(|| recorder.work(500, 0)).unwrap().memory;
+    let small = manager.track(|| recorder.work(20, 0)).unwrap().memory;
     assert_eq!((large.peak_bytes, large.peak_delta_bytes), (1500, 500));
     assert_eq!((small.peak_bytes, small.peak_delta_bytes), (1020, 20));
     assert_eq!((small.cache_bytes, small.baseline_bytes), (520, 1000));
@@ -114,7 +116,7 @@ fn a_question_that_allocates_nothing_peaks_at_what_is_active() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.active.set(64);
     manager.loaded().unwrap();
-    let (_, memory) = manager.track(step(1), || ()).outcome.unwrap();
+    let memory = manager.track(|| ()).unwrap().memory;
     assert_eq!((memory.peak_bytes, memory.peak_delta_bytes), (64, 0));
 }
 
@@ -124,7 +126,7 @@ fn freeing_below_the_baseline_is_no_underflow() {
     recorder.active.set(64);
     manager.loaded().unwrap();
     recorder.active.set(10);
-    let (_, memory) = manager.track(step(1), || ()).outcome.unwrap();
+    let memory = manager.track(|| ()).unwrap().memory;
     assert_eq!(memory.peak_delta_bytes, 0);
 }
 
@@ -132,21 +134,21 @@ fn freeing_below_the_baseline_is_no_underflow() {
 fn an_error_at_the_barrier_withholds_the_answer() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     let failing = || recorder.failing.set(Some("synchronize"));
-    let tracked = manager.track(step(1), || {
+    let tracked = manager.track(|| {
         failing();
         "an answer of garbage"
     });
-    assert!(matches!(tracked.outcome, Err(MemoryError::Mlx { operation: "synchronize", .. })));
+    assert!(matches!(tracked, Err(MemoryError::Mlx { operation: "synchronize", .. })));
     recorder.failing.set(None);
-    assert_eq!(manager.track(step(2), || "an answer").outcome.unwrap().0, "an answer");
+    assert_eq!(manager.track(|| "an answer").unwrap().value, "an answer");
 }
 
 #[test]
 fn an_error_of_earlier_work_does_not_blame_the_next_question() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.failing.set(Some("synchronize"));
-    let tracked = manager.track(step(2), || recorder.failing.set(None));
-    assert!(tracked.outcome.is_ok());
+    let tracked = manager.track(|| recorder.failing.set(None));
+    assert!(tracked.is_ok());
 }
 
 #[test]
@@ -165,12 +167,12 @@ fn every_way_a_clean_up_can_fail_is_recorded_and_counted_and_the_question_still_
     for operation in ["reading", "synchronize", "clear_cache"] {
         let (recorder, mut manager) = managed(CleanupSchedule::every_questions(1));
         recorder.failing.set(Some(operation));
-        let tracked = manager.track(step(2), || recorder.failing.set(None));
-        let cleanup = tracked.cleanup.unwrap();
+        let cleanup = manager.clean_up_if_due(step(2)).unwrap();
         assert_eq!(cleanup.before_question, Some(2));
         assert!(cleanup.error.unwrap().contains(operation));
         assert_eq!(manager.failed_cleanups(), 1);
-        assert!(tracked.outcome.is_ok());
+        recorder.failing.set(None);
+        assert_eq!(manager.track(|| 7).unwrap().value, 7);
     }
 }
 
@@ -205,9 +207,10 @@ fn the_cache_is_limited_before_loading() {
 
 #[test]
 fn a_model_without_mlx_costs_nothing() {
-    let mut manager = MemoryManager::new(Box::new(NoAllocator), CleanupSchedule::every_questions(1));
+    let mut manager =
+        MemoryManager::new(Box::new(NoAllocator), CleanupSchedule::every_questions(1));
     assert_eq!(manager.loaded(), Ok(0));
-    let tracked = manager.track(step(2), || 7);
-    assert_eq!(tracked.cleanup.unwrap().error, None);
-    assert_eq!(tracked.outcome, Ok((7, QuestionMemory::default())));
+    assert_eq!(manager.clean_up_if_due(step(2)).unwrap().error, None);
+    let memory = QuestionMemory::default();
+    assert_eq!(manager.track(|| 7), Ok(Tracked { value: 7, memory }));
 }
