@@ -1,6 +1,7 @@
 //! `vlm-test` asks vision-language models questions about images and judges the answers.
 pub mod backend;
 pub mod dataset;
+pub mod embedded;
 pub mod memory;
 pub mod native;
 pub mod report;

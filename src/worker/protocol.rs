@@ -91,6 +91,8 @@ pub enum Reply {
         id: u64,
         /// Why.
         error: ModelError,
+        /// Whether the worker ends with this reply, because its state may be broken.
+        worker_ends: bool,
     },
 }
 
