@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, Value, syntax::SyntaxConfig, value::Kwargs,
+    AutoEscape, Environment, Error, ErrorKind, Value,
+    syntax::SyntaxConfig,
+    value::{Kwargs, Serde},
 };
 use serde::Serialize;
 
@@ -18,7 +20,7 @@ pub(super) fn render(source: &str, context: &serde_json::Value) -> Result<String
     env.add_function("strftime_now", strftime_now);
     env.add_filter("tojson", tojson);
     let source = without_generation_tags(source);
-    env.template_from_named_str("chat_template", &source)?.render(Value::serialize(context))
+    env.template_from_named_str("chat_template", &source)?.render(Serde(context))
 }
 
 /// The message of an error and of what caused it.

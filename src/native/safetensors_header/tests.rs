@@ -129,7 +129,7 @@ fn files_that_are_no_safetensors_say_so() {
         ),
         (&oversized, "header of 100000001 bytes is over the limit"),
         (&past_end, "header of 1000 bytes reaches past the end of the file (8 bytes)"),
-        (&raw(b"{\"x\"", 0), "header is malformed: EOF"),
+        (&raw(b"{\"x\"", 0), "header is malformed: tensor \"x\": EOF"),
     ];
     for (bytes, expected) in cases {
         let error = parse(bytes).unwrap_err().to_string();

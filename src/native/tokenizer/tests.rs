@@ -112,7 +112,7 @@ fn bos_is_added_to_a_prompt_unless_its_template_wrote_it() {
     let (_dir, _, tokenizer) =
         open_with(&[("tokenizer.json", llama()), ("tokenizer_config.json", config)]);
     assert_eq!(tokenizer.encode_prompt("a").unwrap()[0], 1);
-    assert_eq!(tokenizer.encode_prompt("a"), tokenizer.encode("a", true));
+    assert_eq!(tokenizer.encode("a", false).unwrap(), tokenizer.encode_prompt("a").unwrap()[1..]);
     let written = tokenizer.encode_prompt("<s>a").unwrap();
     assert_eq!(written.iter().filter(|&&id| id == 1).count(), 1);
 }
@@ -210,7 +210,7 @@ proptest! {
             json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true}),
             json!({"type": "WordPiece", "prefix": "a", "cleanup": true}),
             json!({"type": "Sequence", "decoders": [{"type": "Fuse"},
-                {"type": "Strip", "content": "a", "start": 3, "stop": 2}]}),
+                {"type": "Strip", "content": "a", "start": 3, "stop": 0}]}),
             Value::Null,
         ][which].clone();
         let tokenizer = open(with_decoder(llama(), decoder));
@@ -222,7 +222,8 @@ proptest! {
         let tokenizer = open(byte_level());
         let ids = tokenizer.encode(&text, false).unwrap();
         let pieces = stream(&tokenizer, &ids);
-        prop_assert!(pieces.iter().all(|piece| !piece.contains('\u{FFFD}')));
+        let broken = |piece: &String| piece.contains('\u{FFFD}');
+        prop_assert_eq!(pieces.iter().find(|piece| broken(piece)), None);
         prop_assert_eq!(pieces.concat(), text);
     }
 }
