@@ -112,3 +112,5 @@ pub fn load(
         questions: read.questions,
     })
 }
+//! What is asked.
+pub mod synthetic;
