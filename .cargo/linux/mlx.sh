@@ -19,7 +19,7 @@ quietly() { # $1: what to say on failure  $2…: the command
 
 fetch_wheels() {
   say "fetching MLX $mlx_version (CPU), cmake, ninja and libclang: 75 MB, pinned by hash"
-  quietly "the wheels could not be fetched: see above; without a network, set-up needs a package index that pip can reach" \
+  quietly "the wheels could not be fetched and checked: see above (set-up needs the network once)" \
     python3 -m pip download --disable-pip-version-check --progress-bar off --no-deps --only-binary=:all: \
     --require-hashes --requirement "$here/wheels.txt" --dest "$work/wheels"
   local wheel
@@ -32,7 +32,7 @@ fetch_wheels() {
 
 find_mlx_c() {
   say "fetching the crates of Cargo.lock"
-  quietly "cargo could not fetch the crates: see above" cargo fetch --locked --manifest-path "$repo/Cargo.toml"
+  quietly "cargo could not fetch the crates: see above (set-up needs the network once)" cargo fetch --locked --manifest-path "$repo/Cargo.toml"
   mlx_c=$(cargo metadata --offline --format-version 1 --locked --manifest-path "$repo/Cargo.toml" 2>>"$log" |
     python3 -c 'import json, os, sys
 for package in json.load(sys.stdin)["packages"]:
