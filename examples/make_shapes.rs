@@ -29,6 +29,9 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { output, seed, images, questions, split, facts } = Arguments::parse();
-    write_dataset(&output, &DatasetOptions { seed, images, questions_per_image: questions, split, facts })?;
+    write_dataset(
+        &output,
+        &DatasetOptions { seed, images, questions_per_image: questions, split, facts },
+    )?;
     Ok(())
 }

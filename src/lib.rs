@@ -1,5 +1,6 @@
 //! `vlm-test` asks vision-language models questions about images and judges the answers.
 pub mod backend;
+pub mod cli;
 pub mod dataset;
 pub mod embedded;
 pub mod memory;

@@ -167,8 +167,9 @@ pub struct Generation {
     pub finish_reason: FinishReason,
     /// The rendered chat template, image placeholders not expanded.
     pub prompt: String,
-    /// The expanded prompt as the decoder saw it.
-    pub prompt_token_ids: Vec<u32>,
+    /// The expanded prompt as the decoder saw it; image positions carry the id that
+    /// the family gives them.
+    pub prompt_token_ids: Vec<i32>,
     /// The generated tokens, a final stop token included.
     pub token_ids: Vec<u32>,
     /// One entry per generated token when `logprobs` was above 0, else empty.

@@ -6,17 +6,19 @@ pub mod manifest;
 pub mod registry;
 pub mod scripted;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use self::{
     checkpoint_folder::CheckpointFolder,
     manifest::{BackendKind, Manifest},
     scripted::{ScriptError, ScriptedModel},
 };
-use crate::vlm::VisionLanguageModel;
+use crate::{
+    native::{LoadError, NativeModel},
+    vlm::VisionLanguageModel,
+};
 
-/// The `model_type`s that run natively.
-pub const BUILT_MODEL_TYPES: &[&str] = &["idefics3", "smolvlm"];
+pub use crate::native::models::MODEL_TYPES as BUILT_MODEL_TYPES;
 
 /// A model ready to answer.
 pub struct Opened {
@@ -46,14 +48,9 @@ pub enum OpenError {
     /// The script of a scripted model cannot be used.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// The checkpoint is what it should be, but it cannot be loaded.
-    #[error("cannot load {}: {message}", path.display())]
-    Load {
-        /// The checkpoint folder.
-        path: PathBuf,
-        /// Why.
-        message: String,
-    },
+    /// The checkpoint cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// Opens the model of `manifest` that lies at `path` (a checkpoint folder, or a script)
@@ -75,6 +72,11 @@ pub fn open(manifest: &Manifest, path: &Path) -> Result<Opened, OpenError> {
 fn open_native(manifest: &Manifest, path: &Path) -> Result<Opened, OpenError> {
     let folder = CheckpointFolder::open(path)?;
     folder.check(manifest)?;
-    let message = format!("no loader for model_type '{}' is part of this build", folder.model_type);
-    Err(OpenError::Load { path: path.to_owned(), message })
+    let model = NativeModel::load(path)?;
+    let info = ModelInfo {
+        model_type: model.model_type().to_owned(),
+        template_sha256: Some(model.template_sha256()),
+        precision: Some(model.precision().to_owned()),
+    };
+    Ok(Opened { model: Box::new(model), info })
 }

@@ -7,6 +7,7 @@ mod json_stream;
 mod locate;
 mod sampling;
 mod source;
+pub mod synthetic;
 mod vqa_v2;
 
 use std::path::{Path, PathBuf};
@@ -112,5 +113,3 @@ pub fn load(
         questions: read.questions,
     })
 }
-//! What is asked.
-pub mod synthetic;

@@ -69,7 +69,9 @@ impl Grid {
     }
 
     fn widths(&self) -> Vec<usize> {
-        let widest = |index: usize| self.rows.iter().filter_map(|row| row.get(index)).map(|c| width(c)).max();
+        let widest = |index: usize| {
+            self.rows.iter().filter_map(|row| row.get(index)).map(|c| width(c)).max()
+        };
         (0..self.columns.len()).map(|index| widest(index).unwrap_or(0)).collect()
     }
 
@@ -107,7 +109,8 @@ pub fn labelled(label: &str, label_width: usize, parts: &[String], columns: usiz
     }
     let blanks = |used: usize| " ".repeat(label_width.saturating_sub(used));
     let mut labels = std::iter::once(label).chain(std::iter::repeat(""));
-    let mut indent = || labels.next().map_or_else(String::new, |l| format!("{l}{}", blanks(width(l))));
+    let mut indent =
+        || labels.next().map_or_else(String::new, |l| format!("{l}{}", blanks(width(l))));
     lines.iter().map(|line| format!("{}{line}", indent())).collect()
 }
 

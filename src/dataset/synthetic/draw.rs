@@ -38,7 +38,9 @@ pub fn draw(scene: &Scene) -> RgbImage {
     let size = (scene.width.max(1) as u32, scene.height.max(1) as u32);
     let mut image = RgbImage::from_pixel(size.0, size.1, Rgb(scene.background_rgb));
     for object in &scene.objects {
-        fill(&mut image, (object.x, object.y), object.radius, object.rgb, |x, y| in_object(object, x, y));
+        fill(&mut image, (object.x, object.y), object.radius, object.rgb, |x, y| {
+            in_object(object, x, y)
+        });
     }
     if let Some(digit) = &scene.digit {
         fill(&mut image, (digit.x, digit.y), digit.radius, digit.rgb, |x, y| in_digit(digit, x, y));
@@ -48,12 +50,20 @@ pub fn draw(scene: &Scene) -> RgbImage {
 
 /// Colours the pixels around `centre` by the share of their 16 sample points that `inside` accepts.
 /// Sample points are relative to the centre, in subpixel units.
-fn fill(image: &mut RgbImage, centre: (i32, i32), radius: i32, ink: [u8; 3], inside: impl Fn(i32, i32) -> bool) {
+fn fill(
+    image: &mut RgbImage,
+    centre: (i32, i32),
+    radius: i32,
+    ink: [u8; 3],
+    inside: impl Fn(i32, i32) -> bool,
+) {
     let reach = radius * 12 / 10 + 1;
     for y in centre.1 - reach..=centre.1 + reach {
         for x in centre.0 - reach..=centre.0 + reach {
             let (left, top) = ((x - centre.0) * UNIT, (y - centre.1) * UNIT);
-            let hits = (0..16).filter(|k| inside(left + 1 + 2 * (k % 4), top + 1 + 2 * (k / 4))).count() as i32;
+            let hits = (0..16)
+                .filter(|k| inside(left + 1 + 2 * (k % 4), top + 1 + 2 * (k / 4)))
+                .count() as i32;
             if hits == 0 {
                 continue;
             }
@@ -61,7 +71,8 @@ fn fill(image: &mut RgbImage, centre: (i32, i32), radius: i32, ink: [u8; 3], ins
                 && let Some(pixel) = image.get_pixel_mut_checked(x, y)
             {
                 for (under, over) in pixel.0.iter_mut().zip(ink) {
-                    *under = ((i32::from(*under) * (16 - hits) + i32::from(over) * hits + 8) / 16) as u8;
+                    *under =
+                        ((i32::from(*under) * (16 - hits) + i32::from(over) * hits + 8) / 16) as u8;
                 }
             }
         }
@@ -82,9 +93,16 @@ fn in_object(object: &Object, x: i32, y: i32) -> bool {
 /// Even–odd rule; the polygon is in thousandths of `r`.
 fn in_polygon(polygon: &[(i32, i32)], r: i32, x: i32, y: i32) -> bool {
     let (x, y) = (i64::from(x) * 1000, i64::from(y) * 1000);
-    let scaled = |(vx, vy): (i32, i32)| (i64::from(vx) * i64::from(r), i64::from(vy) * i64::from(r));
+    let scaled =
+        |(vx, vy): (i32, i32)| (i64::from(vx) * i64::from(r), i64::from(vy) * i64::from(r));
     let ends = polygon.iter().cycle().skip(1);
-    polygon.iter().zip(ends).filter(|(from, to)| crosses(scaled(**from), scaled(**to), x, y)).count() % 2 == 1
+    polygon
+        .iter()
+        .zip(ends)
+        .filter(|(from, to)| crosses(scaled(**from), scaled(**to), x, y))
+        .count()
+        % 2
+        == 1
 }
 
 /// Whether the edge crosses the ray that leaves `(x, y)` to the right.

@@ -15,4 +15,6 @@ pub use dice::Dice;
 pub use draw::draw;
 pub use question::{Question, QuestionType, ask, sample_questions};
 pub use scene::{Background, Cell, Colour, Digit, Kind, Object, Scene};
-pub use vqa_files::{DatasetOptions, DatasetSummary, SyntheticError, scene_with_questions, write_dataset};
+pub use vqa_files::{
+    DatasetOptions, DatasetSummary, SyntheticError, scene_with_questions, write_dataset,
+};

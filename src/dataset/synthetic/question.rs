@@ -80,7 +80,10 @@ impl Question {
     /// The first words of the question, as VQA v2 groups questions.
     pub fn opening(&self) -> &'static str {
         let text = self.text.to_lowercase();
-        OPENINGS.into_iter().find(|opening| text.starts_with(opening)).unwrap_or("none of the above")
+        OPENINGS
+            .into_iter()
+            .find(|opening| text.starts_with(opening))
+            .unwrap_or("none of the above")
     }
 }
 
@@ -95,7 +98,8 @@ pub fn sample_questions(scene: &Scene, count: usize, dice: &mut Dice) -> Vec<Que
             if questions.len() == count {
                 return questions;
             }
-            let fresh = ask(scene, kind, dice).filter(|new| questions.iter().all(|old| old.text != new.text));
+            let fresh = ask(scene, kind, dice)
+                .filter(|new| questions.iter().all(|old| old.text != new.text));
             questions.extend(fresh);
         }
     }
@@ -151,7 +155,10 @@ fn count(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
         }
         _ => {
             let kind = if absent { absent_kind(scene, dice)? } else { object.kind };
-            Some((format!("How many {} are there?", kind.plural()), scene.of_kind(kind).len().to_string()))
+            Some((
+                format!("How many {} are there?", kind.plural()),
+                scene.of_kind(kind).len().to_string(),
+            ))
         }
     }
 }
@@ -161,7 +168,10 @@ fn position(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
         return Some(("Where is the digit?".to_owned(), digit.cell.name().to_owned()));
     }
     let object = dice.pick(&scene.objects)?;
-    Some((format!("Where is the {}?", reference(scene, object, dice)), object.cell.name().to_owned()))
+    Some((
+        format!("Where is the {}?", reference(scene, object, dice)),
+        object.cell.name().to_owned(),
+    ))
 }
 
 /// Two objects in different columns (left, right) or rows (above, below); the farther apart, the same words.
@@ -197,7 +207,8 @@ fn presence(scene: &Scene, dice: &mut Dice) -> Asked {
             (format!("{} shape", colour.name()), !scene.of_colour(colour).is_empty())
         }
         (3..=4, Some(object)) => {
-            let kind = if wanted { Some(object.kind) } else { absent_kind(scene, dice) }.unwrap_or(object.kind);
+            let kind = if wanted { Some(object.kind) } else { absent_kind(scene, dice) }
+                .unwrap_or(object.kind);
             (kind.name().to_owned(), !scene.of_kind(kind).is_empty())
         }
         (5..=6, Some(object)) => pair(scene, &object, wanted, dice),
@@ -225,12 +236,17 @@ fn pair(scene: &Scene, object: &Object, wanted: bool, dice: &mut Dice) -> (Strin
 
 fn digit(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     let digit = scene.digit?;
-    let text = if dice.percent(50) { "What digit is shown?" } else { "What number is in the image?" };
+    let text =
+        if dice.percent(50) { "What digit is shown?" } else { "What number is in the image?" };
     Some((text.to_owned(), digit.value.to_string()))
 }
 
 fn background(scene: &Scene, dice: &mut Dice) -> Asked {
-    let text = if dice.percent(50) { "What color is the background?" } else { "What is the background color?" };
+    let text = if dice.percent(50) {
+        "What color is the background?"
+    } else {
+        "What is the background color?"
+    };
     (text.to_owned(), scene.background.name().to_owned())
 }
 
@@ -243,12 +259,14 @@ fn reference(scene: &Scene, object: &Object, dice: &mut Dice) -> String {
 }
 
 fn absent_colour(scene: &Scene, dice: &mut Dice) -> Option<Colour> {
-    let absent: Vec<Colour> = Colour::ALL.into_iter().filter(|colour| scene.of_colour(*colour).is_empty()).collect();
+    let absent: Vec<Colour> =
+        Colour::ALL.into_iter().filter(|colour| scene.of_colour(*colour).is_empty()).collect();
     dice.pick(&absent).copied()
 }
 
 fn absent_kind(scene: &Scene, dice: &mut Dice) -> Option<Kind> {
-    let absent: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| scene.of_kind(*kind).is_empty()).collect();
+    let absent: Vec<Kind> =
+        Kind::ALL.into_iter().filter(|kind| scene.of_kind(*kind).is_empty()).collect();
     dice.pick(&absent).copied()
 }
 

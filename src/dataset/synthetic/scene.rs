@@ -19,8 +19,16 @@ pub enum Colour {
 
 impl Colour {
     /// Every colour an object can have.
-    pub const ALL: [Self; 8] =
-        [Self::Red, Self::Orange, Self::Yellow, Self::Green, Self::Blue, Self::Purple, Self::Pink, Self::Brown];
+    pub const ALL: [Self; 8] = [
+        Self::Red,
+        Self::Orange,
+        Self::Yellow,
+        Self::Green,
+        Self::Blue,
+        Self::Purple,
+        Self::Pink,
+        Self::Brown,
+    ];
 
     /// The colour's English name.
     pub fn name(self) -> &'static str {
@@ -65,7 +73,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every shape an object can have.
-    pub const ALL: [Self; 5] = [Self::Circle, Self::Square, Self::Triangle, Self::Star, Self::Cross];
+    pub const ALL: [Self; 5] =
+        [Self::Circle, Self::Square, Self::Triangle, Self::Star, Self::Cross];
 
     /// The shape's English name.
     pub fn name(self) -> &'static str {
@@ -228,7 +237,9 @@ impl Scene {
             objects.push(Object { kind, colour, rgb, cell, x, y, radius });
         }
         objects.sort_by_key(|object| object.cell);
-        let digit = dice.percent(50).then(|| random_digit(cells[count], background, width, height, &mut dice));
+        let digit = dice
+            .percent(50)
+            .then(|| random_digit(cells[count], background, width, height, &mut dice));
         Self { width, height, background, background_rgb, objects, digit }
     }
 
@@ -261,7 +272,13 @@ fn fresh_look(objects: &[Object], dice: &mut Dice) -> (Kind, Colour) {
     }
 }
 
-fn random_digit(cell: Cell, background: Background, width: i32, height: i32, dice: &mut Dice) -> Digit {
+fn random_digit(
+    cell: Cell,
+    background: Background,
+    width: i32,
+    height: i32,
+    dice: &mut Dice,
+) -> Digit {
     let value = dice.below(10) as u8;
     let ink = if background == Background::Black { [240; 3] } else { [16; 3] };
     let rgb = varied(ink, 8, dice);
@@ -270,7 +287,13 @@ fn random_digit(cell: Cell, background: Background, width: i32, height: i32, dic
 }
 
 /// A centre near the middle of `cell` and a radius between two shares (percent) of the shorter cell side.
-fn placed(cell: Cell, width: i32, height: i32, share: (i32, i32), dice: &mut Dice) -> (i32, i32, i32) {
+fn placed(
+    cell: Cell,
+    width: i32,
+    height: i32,
+    share: (i32, i32),
+    dice: &mut Dice,
+) -> (i32, i32, i32) {
     let side = width.min(height);
     let radius = dice.between(side * share.0 / 300, side * share.1 / 300);
     let mut centre = |extent: i32, index: u8| {

@@ -126,10 +126,14 @@ const JPEG_QUALITY: u8 = 92;
 ///
 /// # Errors
 /// [`SyntheticError`] when the options are unusable or a file cannot be written.
-pub fn write_dataset(dir: &Path, options: &DatasetOptions) -> Result<DatasetSummary, SyntheticError> {
+pub fn write_dataset(
+    dir: &Path,
+    options: &DatasetOptions,
+) -> Result<DatasetSummary, SyntheticError> {
     check(options)?;
     let images = dir.join("images");
-    fs::create_dir_all(&images).map_err(|source| SyntheticError::Write { path: images.clone(), source })?;
+    fs::create_dir_all(&images)
+        .map_err(|source| SyntheticError::Write { path: images.clone(), source })?;
     let split = format!("{}2014", options.split);
     let mut facts = match options.facts {
         true => Some(LineFile::create(dir.join(format!("scenes_{}.jsonl", options.split)))?),
@@ -137,13 +141,20 @@ pub fn write_dataset(dir: &Path, options: &DatasetOptions) -> Result<DatasetSumm
     };
     let mut asked: Vec<(u64, Vec<Question>)> = Vec::new();
     for index in 0..options.images {
-        let (scene, questions) = scene_with_questions(options.seed, index, options.questions_per_image);
+        let (scene, questions) =
+            scene_with_questions(options.seed, index, options.questions_per_image);
         let image_id = index + 1;
         let file = image_name(&split, image_id);
         save(&draw(&scene), &images.join(&file))?;
         if let Some(facts) = &mut facts {
             let description = describe(&scene);
-            facts.line(&Facts { image_id, file: &file, scene: &scene, description, questions: &questions })?;
+            facts.line(&Facts {
+                image_id,
+                file: &file,
+                scene: &scene,
+                description,
+                questions: &questions,
+            })?;
         }
         asked.push((image_id, questions));
     }
@@ -167,7 +178,9 @@ fn image_name(split: &str, image_id: u64) -> String {
 fn check(options: &DatasetOptions) -> Result<(), SyntheticError> {
     let plain = options.split.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if options.split.is_empty() || !plain {
-        return Err(SyntheticError::Options("the split's name must be letters, digits and underscores"));
+        return Err(SyntheticError::Options(
+            "the split's name must be letters, digits and underscores",
+        ));
     }
     if !(1..=100).contains(&options.questions_per_image) {
         return Err(SyntheticError::Options("the number of questions per image must be 1 to 100"));
@@ -190,8 +203,12 @@ fn save(image: &RgbImage, path: &Path) -> Result<(), SyntheticError> {
             ExtendedColorType::Rgb8,
         )
     } else {
-        png::PngEncoder::new_with_quality(&mut bytes, png::CompressionType::Default, png::FilterType::Adaptive)
-            .write_image(image, width, height, ExtendedColorType::Rgb8)
+        png::PngEncoder::new_with_quality(
+            &mut bytes,
+            png::CompressionType::Default,
+            png::FilterType::Adaptive,
+        )
+        .write_image(image, width, height, ExtendedColorType::Rgb8)
     };
     encoded.map_err(|source| SyntheticError::Encode { path: path.to_owned(), source })?;
     fs::write(path, bytes).map_err(|source| SyntheticError::Write { path: path.to_owned(), source })
@@ -207,7 +224,9 @@ fn write_json_files(
     let annotations_file = dir.join(format!("v2_mscoco_{split}_annotations.json"));
     let numbered = || {
         asked.iter().flat_map(|(image_id, questions)| {
-            (0_u64..).zip(questions).map(move |(k, question)| (*image_id, image_id * 1000 + k, question))
+            (0_u64..)
+                .zip(questions)
+                .map(move |(k, question)| (*image_id, image_id * 1000 + k, question))
         })
     };
     let head = |task: &str| {
@@ -215,12 +234,21 @@ fn write_json_files(
             "info": INFO, "task_type": task, "data_type": "mscoco", "license": LICENSE, "data_subtype": split,
         })
     };
-    let questions = numbered()
-        .map(|(image_id, question_id, question)| AskedQuestion { image_id, question: &question.text, question_id });
+    let questions = numbered().map(|(image_id, question_id, question)| AskedQuestion {
+        image_id,
+        question: &question.text,
+        question_id,
+    });
     write_list(&questions_file, &head("Open-Ended"), "questions", questions)?;
-    let annotations = numbered().map(|(image_id, question_id, question)| annotation(image_id, question_id, question));
+    let annotations = numbered()
+        .map(|(image_id, question_id, question)| annotation(image_id, question_id, question));
     write_list(&annotations_file, &head("Open-Ended"), "annotations", annotations)?;
-    Ok(DatasetSummary { questions_file, annotations_file, images: options.images, questions: numbered().count() })
+    Ok(DatasetSummary {
+        questions_file,
+        annotations_file,
+        images: options.images,
+        questions: numbered().count(),
+    })
 }
 
 fn annotation(image_id: u64, question_id: u64, question: &Question) -> Annotation<'_> {
@@ -228,7 +256,9 @@ fn annotation(image_id: u64, question_id: u64, question: &Question) -> Annotatio
     Annotation {
         question_type: question.opening(),
         multiple_choice_answer: answer,
-        answers: (1..=10).map(|answer_id| Answer { answer, answer_confidence: "yes", answer_id }).collect(),
+        answers: (1..=10)
+            .map(|answer_id| Answer { answer, answer_confidence: "yes", answer_id })
+            .collect(),
         image_id,
         answer_type: question.answer_type(),
         question_id,
@@ -270,12 +300,16 @@ impl LineFile {
     }
 
     fn text(&mut self, text: &str) -> Result<(), SyntheticError> {
-        self.file.write_all(text.as_bytes()).map_err(|source| SyntheticError::Write { path: self.path.clone(), source })
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(|source| SyntheticError::Write { path: self.path.clone(), source })
     }
 
     fn json(&mut self, item: &impl Serialize) -> Result<(), SyntheticError> {
-        serde_json::to_writer(&mut self.file, item)
-            .map_err(|error| SyntheticError::Write { path: self.path.clone(), source: error.into() })
+        serde_json::to_writer(&mut self.file, item).map_err(|error| SyntheticError::Write {
+            path: self.path.clone(),
+            source: error.into(),
+        })
     }
 
     fn line(&mut self, item: &impl Serialize) -> Result<(), SyntheticError> {

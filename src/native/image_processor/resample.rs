@@ -18,7 +18,12 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1);
 /// Resizes `image` to `width` × `height` pixels with `filter`.
 ///
 /// `None` if a side is zero or the result would not fit the address space.
-pub fn resize(image: RgbView<'_>, width: usize, height: usize, filter: Filter) -> Option<Rgb8Image> {
+pub fn resize(
+    image: RgbView<'_>,
+    width: usize,
+    height: usize,
+    filter: Filter,
+) -> Option<Rgb8Image> {
     width.checked_mul(height)?.checked_mul(3).filter(|bytes| *bytes > 0)?;
     if (width, height) == (image.width(), image.height()) {
         return Some(image.to_image());
@@ -32,8 +37,20 @@ pub fn resize(image: RgbView<'_>, width: usize, height: usize, filter: Filter) -
     if height == image.height() {
         return horizontal(image, width, filter);
     }
+    if vertical_first((image.width(), image.height()), (width, height)) {
+        let flat = vertical(image, height, filter)?;
+        return horizontal(flat.view(), width, filter);
+    }
     let narrow = horizontal(image, width, filter)?;
     vertical(narrow.view(), height, filter)
+}
+
+/// The order of the passes matters, since the bytes between them are rounded. Pillow
+/// 13 makes the vertical pass first when the height shrinks by more than twice what
+/// the width does (found by measuring: no exception in 3 500 random resizes); Pillow
+/// up to 12 always begins with the horizontal one.
+fn vertical_first((width, height): (usize, usize), (to_width, to_height): (usize, usize)) -> bool {
+    to_height < height && height + 2 * to_width > to_height + 2 * width
 }
 
 /// Picks pixels; the position is accumulated in double precision as the reference does.
@@ -122,7 +139,10 @@ fn blend_rows(source: &[u8], row_bytes: usize, weights: &[i32], target: &mut [u8
 
 /// `clamp((2^21 + Σ weight · sample) >> 22)` for `N` samples at a time.
 #[inline(always)]
-fn weigh<'a, const N: usize>(samples: impl Iterator<Item = &'a [u8; N]>, weights: &[i32]) -> [u8; N] {
+fn weigh<'a, const N: usize>(
+    samples: impl Iterator<Item = &'a [u8; N]>,
+    weights: &[i32],
+) -> [u8; N] {
     let mut sums = [HALF; N];
     for (samples, weight) in samples.zip(weights) {
         for (sum, sample) in sums.iter_mut().zip(samples) {

@@ -2,17 +2,7 @@
 //! those of transformers' `vision_config`.
 
 use super::config_fields::{ConfigError, Fields};
-
-/// Non-linearity of an MLP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// x·Φ(x), exact.
-    Gelu,
-    /// GELU by its tanh approximation (`gelu_pytorch_tanh`, `gelu_new`).
-    GeluTanh,
-    /// x·σ(1.702·x) (`quick_gelu`), CLIP's.
-    QuickGelu,
-}
+use crate::native::nn::activation::Activation;
 
 /// Sizes and constants of a vision transformer.
 #[derive(Debug, Clone, PartialEq)]

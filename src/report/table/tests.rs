@@ -5,7 +5,11 @@ use crate::{report::text::width, results::example};
 
 fn plain(entries: &[crate::results::Entry], columns: usize) -> String {
     let report = RunReport::from_events(entries);
-    render(&report, Some("results/2026-11-20T20-42-07Z-vqa"), Look { width: columns, colour: false })
+    render(
+        &report,
+        Some("results/2026-11-20T20-42-07Z-vqa"),
+        Look { width: columns, colour: false },
+    )
 }
 
 #[test]

@@ -1,0 +1,74 @@
+//! Activation functions, computed in the precision of their input.
+
+use mlx_rs::{Array, error::Exception, ops};
+
+/// The activations that the supported families use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · σ(x)` (`silu`).
+    Silu,
+    /// `x · Φ(x)`, by the error function (`gelu`).
+    Gelu,
+    /// `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` (`gelu_pytorch_tanh`;
+    /// Hendrycks & Gimpel 2016).
+    GeluTanh,
+    /// `x · σ(1.702 x)` (`quick_gelu`), CLIP's. mlx-rs's own fast approximation uses
+    /// another factor.
+    QuickGelu,
+}
+
+impl Activation {
+    /// Element by element.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn apply(self, x: &Array) -> Result<Array, Exception> {
+        match self {
+            Self::Silu => x.multiply(ops::sigmoid(x)?),
+            Self::Gelu => gelu(x),
+            Self::GeluTanh => gelu_tanh(x),
+            Self::QuickGelu => x.multiply(ops::sigmoid(x.multiply(scalar(1.702, x)?)?)?),
+        }
+    }
+}
+
+/// A constant in the precision of `x`: a float32 one would promote float16.
+fn scalar(value: f32, x: &Array) -> Result<Array, Exception> {
+    Array::from_f32(value).as_dtype(x.dtype())
+}
+
+fn gelu(x: &Array) -> Result<Array, Exception> {
+    let erf = ops::erf(x.multiply(scalar(std::f32::consts::FRAC_1_SQRT_2, x)?)?)?;
+    x.multiply(scalar(0.5, x)?)?.multiply(erf.add(scalar(1.0, x)?)?)
+}
+
+fn gelu_tanh(x: &Array) -> Result<Array, Exception> {
+    let cube = x.square()?.multiply(x)?;
+    let inner = x.add(cube.multiply(scalar(0.044_715, x)?)?)?;
+    let tanh = ops::tanh(inner.multiply(scalar((2.0 / std::f32::consts::PI).sqrt(), x)?)?)?;
+    x.multiply(scalar(0.5, x)?)?.multiply(tanh.add(scalar(1.0, x)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_equal_their_formulas_and_keep_the_precision() {
+        let x = Array::from_slice(&[-3.0f32, -0.5, 0.0, 1.25, 4.0], &[5]);
+        let expected: [(Activation, [f32; 5]); 4] = [
+            (Activation::GeluTanh, [-0.0036374, -0.1542860, 0.0000000, 1.1177142, 3.9999298]),
+            (Activation::Silu, [-0.1422776, -0.1887703, 0.0000000, 0.9716248, 3.9280552]),
+            (Activation::Gelu, [-0.0040497, -0.1542688, 0.0000000, 1.1179378, 3.9998733]),
+            (Activation::QuickGelu, [-0.0180713, -0.1496116, 0.0000000, 1.1169343, 3.9955853]),
+        ];
+        for (activation, expected) in expected {
+            let y: Vec<f32> = activation.apply(&x).unwrap().to_vec_exact().unwrap();
+            for (y, expected) in y.iter().zip(expected) {
+                assert!((y - expected).abs() < 1e-5, "{activation:?}: {y} {expected}");
+            }
+            let half = x.as_dtype(mlx_rs::Dtype::Bfloat16).unwrap();
+            assert_eq!(activation.apply(&half).unwrap().dtype(), mlx_rs::Dtype::Bfloat16);
+        }
+    }
+}
