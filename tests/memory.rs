@@ -124,8 +124,8 @@ fn work_that_fails_after_it_was_submitted_makes_its_question_invalid_and_no_othe
         let good = manager.track(submit(ops::eye::<f32>(300, None, None).unwrap()));
         assert!(matches!(good, Ok(Tracked { value: Ok(()), .. })), "round {round}: {good:?}");
         let message = match manager.track(submit(ops::ones::<f32>(&[300, 300]).unwrap())) {
-            Err(MemoryError::Mlx { operation: "waiting for MLX", message }) => message,
-            Ok(Tracked { value: Err(message), .. }) => message,
+            Err(MemoryError::Mlx { operation: "waiting for MLX", message })
+            | Ok(Tracked { value: Err(message), .. }) => message,
             other => panic!("round {round}: the failed inversion was accepted: {other:?}"),
         };
         assert!(message.contains("Inverse"), "{message}");
