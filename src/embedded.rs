@@ -70,7 +70,7 @@ impl EmbeddedFolder {
             hash.update(format!("{name}\0{}\0", bytes.len()));
             hash.update(bytes);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 
     fn is_whole(&self, folder: &Path) -> bool {

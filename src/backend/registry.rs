@@ -31,7 +31,7 @@ const EMBEDDED: &[EmbeddedFolder] = &[];
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// No model has this name, and nothing lies at such a path.
-    #[error("no model is called '{name}'{}; known: {}", hint(suggestion), known.join(", "))]
+    #[error("no model is called '{name}'{}; known: {}", hint(suggestion.as_deref()), known.join(", "))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -69,8 +69,8 @@ pub enum RegistryError {
     Embedded(#[from] EmbeddedError),
 }
 
-fn hint(suggestion: &Option<String>) -> String {
-    suggestion.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
 }
 
 /// Where a model lies.

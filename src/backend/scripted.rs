@@ -175,7 +175,9 @@ fn say(
     start: Instant,
 ) -> Generation {
     let words: Vec<&str> = text.split_inclusive(' ').take(options.max_tokens).collect();
-    words.iter().for_each(|word| on_text(word));
+    for word in &words {
+        on_text(word);
+    }
     let answer = words.concat();
     let cut_off = answer.len() < text.len();
     let prompt = render(chat);

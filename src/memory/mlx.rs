@@ -13,7 +13,7 @@ use mlx_rs::{Device, DeviceType, Stream, error::Exception, memory};
 use super::{Allocator, MemoryError, MemoryReading};
 
 /// The allocator of this process's MLX. Its barrier waits for the calling thread's
-/// default stream, so one thread does all the work of a model.
+/// default streams, so one thread does all the work of a model.
 #[derive(Debug, Clone, Copy)]
 pub struct MlxAllocator {
     // Only `new` makes one, so that the error handler is always in place.
@@ -75,16 +75,10 @@ impl Allocator for MlxAllocator {
     }
 
     fn synchronize(&self) -> Result<(), MemoryError> {
-        let stream = Stream::thread_local_or_default();
-        LAST_ERROR.take();
-        // SAFETY: `stream` owns a valid MLX stream that outlives the call, and the error
-        // handler installed by `new` returns, so MLX reports failure by its status.
-        let status = unsafe { mlx_sys::mlx_synchronize(stream.as_ptr()) };
-        if status == 0 {
-            return Ok(());
-        }
-        let message = LAST_ERROR.take().unwrap_or_else(|| format!("MLX returned status {status}"));
-        Err(MemoryError::Mlx { operation: "waiting for MLX", message })
+        // Both are waited for, whatever becomes of the first: some operations run on the
+        // CPU even where the GPU is the default.
+        let submitted = synchronize(&Stream::thread_local_or_default());
+        submitted.and(synchronize(&Stream::cpu()))
     }
 
     fn clear_cache(&self) -> Result<(), MemoryError> {
@@ -96,6 +90,18 @@ impl Allocator for MlxAllocator {
         memory::set_cache_limit(bytes).map_err(failed("setting the cache limit"))?;
         Ok(())
     }
+}
+
+fn synchronize(stream: &Stream) -> Result<(), MemoryError> {
+    LAST_ERROR.take();
+    // SAFETY: `stream` owns a valid MLX stream that outlives the call, and an error handler
+    // that returns is installed, so MLX reports failure by its status.
+    let status = unsafe { mlx_sys::mlx_synchronize(stream.as_ptr()) };
+    if status == 0 {
+        return Ok(());
+    }
+    let message = LAST_ERROR.take().unwrap_or_else(|| format!("MLX returned status {status}"));
+    Err(MemoryError::Mlx { operation: "waiting for MLX", message })
 }
 
 fn failed(operation: &'static str) -> impl Fn(Exception) -> MemoryError {
@@ -119,7 +125,7 @@ fn install_error_handler() {
     });
 }
 
-/// Keeps the text for [`MlxAllocator::synchronize`] and passes it on to mlx-rs.
+/// Keeps the text for [`synchronize`] and passes it on to mlx-rs.
 unsafe extern "C" fn keep_error(message: *const c_char, data: *mut c_void) {
     if !message.is_null() {
         // SAFETY: MLX hands over a string that ends in NUL and lives until we return.

@@ -128,7 +128,7 @@ mod tests {
         #[test]
         fn question_clean_ups_are_exactly_n_apart_from_n_plus_one_on(n in 1usize..40, count in 0usize..300) {
             let due = due_positions(CleanupSchedule::every_questions(n), &vec![0; count]);
-            let expected: Vec<_> = (1..).map(|k| k * n + 1).take_while(|&q| q <= count).collect();
+            let expected: Vec<_> = (n + 1..=count).step_by(n).collect();
             prop_assert_eq!(due, expected);
         }
 

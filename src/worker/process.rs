@@ -155,7 +155,7 @@ impl WorkerProcess {
         interrupt: &AtomicBool,
     ) -> Result<(Self, Loaded), StartError> {
         let mut worker = Self::spawn(program, stderr_log)?;
-        worker.pipes.send(Ask::Load(load.clone()));
+        worker.pipes.send(Ask::Load(Box::new(load.clone())));
         let until = Instant::now() + deadline;
         loop {
             return match worker.next_reply(until, interrupt) {

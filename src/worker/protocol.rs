@@ -19,7 +19,7 @@ pub const LINE_PREFIX: &str = "@vlm-test ";
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
     /// The first line: which model to open.
-    Load(Load),
+    Load(Box<Load>),
     /// One question, the conversation whole.
     Question(Box<Question>),
     /// Clean up now.

@@ -66,7 +66,7 @@ fn every_manifest_of_the_models_folder_is_built_in() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let files =
         fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
-    for file in files.filter(|file| file.ends_with(".toml")) {
+    for file in files.filter(|file| Path::new(file).extension().is_some_and(|it| it == "toml")) {
         assert!(BUILT_IN.iter().any(|(name, _)| *name == file), "{file}");
     }
 }

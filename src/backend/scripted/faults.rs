@@ -47,7 +47,7 @@ fn die_of(signal: libc::c_int) -> ! {
 /// Never returns, and does not read its input meanwhile.
 pub(super) fn hang() -> ! {
     loop {
-        thread::sleep(Duration::from_secs(3600));
+        thread::sleep(Duration::from_hours(1));
     }
 }
 

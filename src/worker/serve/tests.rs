@@ -16,7 +16,7 @@ struct Talk {
 
 fn load(path: PathBuf) -> Ask {
     let manifest = Manifest { backend: BackendKind::Scripted, ..Manifest::of_checkpoint("fake") };
-    Ask::Load(Load { manifest, path, cleanup: CleanupSchedule::every_questions(2) })
+    Ask::Load(Box::new(Load { manifest, path, cleanup: CleanupSchedule::every_questions(2) }))
 }
 
 fn question(number: usize, text: &str) -> Ask {
