@@ -44,8 +44,17 @@ mod tests {
             prompt_token_ids: Vec::new(),
             token_ids: Vec::new(),
             logprobs: Vec::new(),
-            usage: Usage { prompt_tokens: 90, image_tokens: 64, cached_tokens: 0, completion_tokens: 3 },
-            timings: Timings { time_to_first_token: 41.2, tokens_per_second: Some(210.0), ..Timings::default() },
+            usage: Usage {
+                prompt_tokens: 90,
+                image_tokens: 64,
+                cached_tokens: 0,
+                completion_tokens: 3,
+            },
+            timings: Timings {
+                time_to_first_token: 41.2,
+                tokens_per_second: Some(210.0),
+                ..Timings::default()
+            },
         };
         assert_eq!(text(&generation), "a \\u{1b}[2Jcat\nand\n");
         let expected = "90 prompt tokens (64 of images) · 3 tokens · first after 41 ms · 210.0 tokens/s \

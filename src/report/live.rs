@@ -95,7 +95,11 @@ impl Progress {
             }
         }
         let room = columns.saturating_sub(width(&line) + 1);
-        if room < 4 { truncate(&line, columns) } else { format!("{} {line}", truncate(&name, room)) }
+        if room < 4 {
+            truncate(&line, columns)
+        } else {
+            format!("{} {line}", truncate(&name, room))
+        }
     }
 
     fn parts(&self) -> Vec<String> {

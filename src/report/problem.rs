@@ -28,7 +28,8 @@ impl Problem {
     pub fn render(&self, colour: bool) -> String {
         let red = console::Style::new().red().bold().force_styling(colour);
         let cyan = console::Style::new().cyan().force_styling(colour);
-        let mut text = format!("{} {}\n", red.apply_to("error:"), escape_keeping_lines(&self.message));
+        let mut text =
+            format!("{} {}\n", red.apply_to("error:"), escape_keeping_lines(&self.message));
         for hint in &self.hints {
             text += &format!("{} {}\n", cyan.apply_to("hint:"), escape_keeping_lines(hint));
         }

@@ -93,10 +93,19 @@ mod tests {
 
     #[test]
     fn times_change_unit_where_the_shorter_one_would_round_up() {
-        let shown: Vec<_> =
-            [0.44, 9.96, 35.2, 999.6, 1234.0, 59_960.0, 125_000.0, 11_220_000.0].map(milliseconds).into();
-        let expected =
-            ["0.4 ms", "10 ms", "35 ms", "1.0 s", "1.2 s", "1 min 00 s", "2 min 05 s", "3 h 07 min"];
+        let shown: Vec<_> = [0.44, 9.96, 35.2, 999.6, 1234.0, 59_960.0, 125_000.0, 11_220_000.0]
+            .map(milliseconds)
+            .into();
+        let expected = [
+            "0.4 ms",
+            "10 ms",
+            "35 ms",
+            "1.0 s",
+            "1.2 s",
+            "1 min 00 s",
+            "2 min 05 s",
+            "3 h 07 min",
+        ];
         assert_eq!(shown, expected);
     }
 

@@ -158,7 +158,11 @@ fn outcome(position: usize) -> Outcome {
         4 => Outcome::Empty { raw: " \n".to_owned() },
         5 => Outcome::Error { message: "5.png: the file is empty".to_owned() },
         6 => Outcome::TimedOut { limit_ms: 120_000 },
-        7 => Outcome::Crashed { signal: Some(9), exit_code: None, detail: "out of memory".to_owned() },
+        7 => Outcome::Crashed {
+            signal: Some(9),
+            exit_code: None,
+            detail: "out of memory".to_owned(),
+        },
         8 => Outcome::Skipped { reason: "the worker crashed twice".to_owned() },
         _ => answered(if position == 3 { 0.3 } else { 1.0 }),
     }

@@ -46,8 +46,12 @@ fn the_time_is_utc_with_milliseconds() {
 #[test]
 fn a_cut_at_any_byte_of_the_last_three_lines_loses_only_what_is_torn() {
     let (entries, bytes) = written();
-    let ends: Vec<_> =
-        bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
+    let ends: Vec<_> = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1)
+        .collect();
     for cut in ends[ends.len() - 4]..bytes.len() {
         let recovered = recover(&bytes[..cut]);
         let whole = ends.iter().filter(|end| **end <= cut).count();

@@ -109,5 +109,8 @@ fn every_field_is_documented_and_every_documented_field_exists() {
         .collect();
     let missing: Vec<_> = written.difference(&documented).collect();
     let invented: Vec<_> = documented.difference(&written).collect();
-    assert!(missing.is_empty() && invented.is_empty(), "not in README.md: {missing:#?}\nonly there: {invented:#?}");
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "not in README.md: {missing:#?}\nonly there: {invented:#?}"
+    );
 }
