@@ -85,7 +85,9 @@ impl Console {
         let columns = columns(&Term::stderr());
         if self.options.verbosity == Verbosity::Verbose {
             let lines = live::question_lines(result, self.progress.planned, columns);
-            lines.iter().for_each(|line| self.line(line));
+            for line in &lines {
+                self.line(line);
+            }
         } else if self.bar.is_none() && self.progress.at_a_tenth() {
             self.line(&self.progress.line(columns, false));
         }

@@ -92,26 +92,42 @@ impl Grid {
     }
 }
 
-/// `parts` behind `label`, joined with `·` and wrapped between parts; further
-/// lines begin under the first part. A part that is too long is cut.
+/// `parts` behind `label`, joined with `·` and wrapped, rather between parts than
+/// within one; further lines begin under the first part.
 pub fn labelled(label: &str, label_width: usize, parts: &[String], columns: usize) -> Vec<String> {
     let room = columns.saturating_sub(label_width).max(1);
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
-        let part = truncate(part, room);
         match lines.last_mut() {
-            Some(line) if width(line) + 3 + width(&part) <= room => {
+            Some(line) if width(line) + 3 + width(part) <= room => {
                 line.push_str(" · ");
-                line.push_str(&part);
+                line.push_str(part);
             }
-            _ => lines.push(part),
+            _ => lines.extend(wrapped(part, room)),
         }
     }
-    let blanks = |used: usize| " ".repeat(label_width.saturating_sub(used));
-    let mut labels = std::iter::once(label).chain(std::iter::repeat(""));
-    let mut indent =
-        || labels.next().map_or_else(String::new, |l| format!("{l}{}", blanks(width(l))));
-    lines.iter().map(|line| format!("{}{line}", indent())).collect()
+    let mut label = label;
+    let labelled = lines.into_iter().map(|line| {
+        let blanks = " ".repeat(label_width.saturating_sub(width(label)));
+        format!("{}{blanks}{line}", std::mem::take(&mut label))
+    });
+    labelled.collect()
+}
+
+/// `text` broken at blanks into lines of at most `room` columns; a word that is
+/// too long for a line is cut.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(truncate(word, room)),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -147,6 +163,12 @@ mod tests {
     fn parts_wrap_under_the_first_one() {
         let parts = ["one".to_owned(), "two".to_owned(), "three".to_owned()];
         assert_eq!(labelled("n", 4, &parts, 15), ["n   one · two", "    three"]);
+    }
+
+    #[test]
+    fn a_long_part_wraps_at_blanks_and_a_long_word_is_cut() {
+        let parts = ["a message of words".to_owned(), "incomprehensible".to_owned()];
+        assert_eq!(labelled("n", 2, &parts, 12), ["n a message", "  of words", "  incompreh…"]);
     }
 
     proptest! {

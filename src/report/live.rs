@@ -121,11 +121,11 @@ impl Progress {
 pub fn notice(event: &Event) -> Option<String> {
     match event {
         Event::ModelLoaded { model, loaded } => {
-            let mut line = format!("{} loaded in {}", escape(model), milliseconds(loaded.load_ms));
-            for part in [&loaded.precision, &loaded.device].into_iter().flatten() {
-                line += &format!(" · {}", escape(part));
-            }
-            Some(line)
+            let mut parts =
+                vec![format!("{} loaded in {}", escape(model), milliseconds(loaded.load_ms))];
+            let known = [&loaded.precision, &loaded.device].into_iter().flatten();
+            parts.extend(known.map(|part| escape(part)));
+            Some(parts.join(" · "))
         }
         _ => None,
     }

@@ -61,7 +61,10 @@ mod tests {
             status: "ready".to_owned(),
             place: "models/smolvlm_tiny".to_owned(),
         };
-        insta::assert_snapshot!(render(std::slice::from_ref(&row), 80), @"");
-        insta::assert_snapshot!(render(&[row], 30), @"");
+        let wide = "model         family     size  status  weights\n\
+                    smolvlm_tiny  smolvlm  4.2 MB  ready   models/smolvlm_tiny\n";
+        assert_eq!(render(std::slice::from_ref(&row), 80), wide);
+        let narrow = "model           size  status\nsmolvlm_tiny  4.2 MB  ready\n";
+        assert_eq!(render(&[row], 30), narrow);
     }
 }

@@ -28,12 +28,11 @@ impl Problem {
     pub fn render(&self, colour: bool) -> String {
         let red = console::Style::new().red().bold().force_styling(colour);
         let cyan = console::Style::new().cyan().force_styling(colour);
-        let mut text =
-            format!("{} {}\n", red.apply_to("error:"), escape_keeping_lines(&self.message));
-        for hint in &self.hints {
-            text += &format!("{} {}\n", cyan.apply_to("hint:"), escape_keeping_lines(hint));
-        }
-        text
+        let error = format!("{} {}", red.apply_to("error:"), escape_keeping_lines(&self.message));
+        let hint =
+            |hint: &String| format!("{} {}", cyan.apply_to("hint:"), escape_keeping_lines(hint));
+        let lines: Vec<_> = std::iter::once(error).chain(self.hints.iter().map(hint)).collect();
+        lines.join("\n") + "\n"
     }
 }
 

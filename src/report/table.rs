@@ -143,7 +143,7 @@ fn coverage(summary: &Summary) -> Vec<String> {
     if coverage.answered < coverage.total {
         parts.extend(missing(summary.outcomes));
         let (worst, best) = (percent_digits(coverage.worst), percent_digits(coverage.best));
-        parts.push(format!("official between {worst} and {best} %"));
+        parts.push(format!("bounds {worst}–{best} %"));
     }
     parts
 }
@@ -169,7 +169,7 @@ fn failures(model: &ModelReport) -> Vec<String> {
             None => counted.push((reason, 1)),
         }
     }
-    let more = counted.len().saturating_sub(FAILURES_SHOWN);
+    let more = counted.iter().skip(FAILURES_SHOWN).map(|(_, count)| count).sum::<usize>();
     let mut parts: Vec<_> = counted
         .into_iter()
         .take(FAILURES_SHOWN)
@@ -177,7 +177,7 @@ fn failures(model: &ModelReport) -> Vec<String> {
         .collect();
     parts.extend(model.unfinished_question.map(|id| format!("question {id} has no end")));
     if more > 0 {
-        parts.push(format!("{more} more kinds in results.json"));
+        parts.push(format!("{more} × others, see results.json"));
     }
     parts
 }
@@ -207,11 +207,10 @@ fn speed(summary: &Summary) -> Vec<String> {
     parts.extend(decode.map(|speed| format!("decode {}", tokens_per_second(speed))));
     let prefill = summary.prefill_tokens_per_second;
     parts.extend(prefill.map(|speed| format!("prefill {}", tokens_per_second(speed))));
-    parts.extend(summary.timings_ms.map(|timings| {
-        let first = timings.time_to_first_token;
-        let (median, p95) = (milliseconds(first.median), milliseconds(first.p95));
-        format!("first token {median} (95 % within {p95})")
-    }));
+    if let Some(first) = summary.timings_ms.map(|timings| timings.time_to_first_token) {
+        parts.push(format!("first token {}", milliseconds(first.median)));
+        parts.push(format!("p95 {}", milliseconds(first.p95)));
+    }
     parts
 }
 
@@ -225,7 +224,7 @@ fn time(summary: &Summary) -> Vec<String> {
         format!("questions {}", milliseconds(summary.questions_ms)),
     ];
     if summary.restarts > 0 {
-        parts.push(format!("{} worker restarts", summary.restarts));
+        parts.push(format!("worker restarted {} ×", summary.restarts));
     }
     parts
 }

@@ -16,7 +16,7 @@ pub fn percent(share: f64) -> String {
 /// [`percent`] without the sign.
 pub fn percent_digits(share: f64) -> String {
     let percent = share * 100.0;
-    if percent < 100.0 && percent >= 99.95 {
+    if (99.95..100.0).contains(&percent) {
         return "99.9".to_owned();
     }
     format!("{percent:.1}")

@@ -201,8 +201,9 @@ pub(crate) fn question(position: usize, outcome: Outcome) -> QuestionResult {
         image_sha256: Some("ee".repeat(32)),
         question: "what color is the circle?".to_owned(),
         prompt_suffix: "Answer with a single word.".to_owned(),
-        question_type: if position % 2 == 0 { "how many" } else { "what color" }.to_owned(),
-        answer_type: if position % 2 == 0 { "number" } else { "other" }.to_owned(),
+        question_type: if position.is_multiple_of(2) { "how many" } else { "what color" }
+            .to_owned(),
+        answer_type: if position.is_multiple_of(2) { "number" } else { "other" }.to_owned(),
         references: ["red"; 7].iter().chain(&["dark red"; 3]).map(ToString::to_string).collect(),
         outcome,
         usage: generated.then_some(Usage {

@@ -79,7 +79,9 @@ impl RunReport {
     /// The report of a run, finished or not, from its journal.
     pub fn from_events(entries: &[Entry]) -> Self {
         let mut builder = ReportBuilder::default();
-        entries.iter().for_each(|entry| builder.observe(entry));
+        for entry in entries {
+            builder.observe(entry);
+        }
         builder.build()
     }
 

@@ -12,24 +12,33 @@ fn plain(entries: &[crate::results::Entry], columns: usize) -> String {
     )
 }
 
+/// Compares with `tests/snapshots/<name>.snap`.
+fn assert_table(name: &str, table: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../../tests/snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, table));
+}
+
 #[test]
 fn a_complete_run_at_100_columns() {
-    insta::assert_snapshot!(plain(&example::complete_run(), 100));
+    assert_table("table_complete_100", &plain(&example::complete_run(), 100));
 }
 
 #[test]
 fn a_complete_run_at_44_columns() {
-    insta::assert_snapshot!(plain(&example::complete_run(), 44));
+    assert_table("table_complete_44", &plain(&example::complete_run(), 44));
 }
 
 #[test]
 fn a_model_that_failed_every_question() {
-    insta::assert_snapshot!(plain(&example::failed_run(), 100));
+    assert_table("table_failed", &plain(&example::failed_run(), 100));
 }
 
 #[test]
 fn an_interrupted_run() {
-    insta::assert_snapshot!(plain(&example::interrupted_run(), 100));
+    assert_table("table_interrupted", &plain(&example::interrupted_run(), 100));
 }
 
 #[test]

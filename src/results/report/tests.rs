@@ -89,7 +89,9 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| paths(item, &format!("{path}[]"), found));
+            for item in items {
+                paths(item, &format!("{path}[]"), found);
+            }
         }
         _ => {}
     }
