@@ -1,3 +1,3 @@
-//! SmolVLM and Idefics3.
+//! `SmolVLM` and Idefics3.
 pub mod config;
 pub mod prompt;
