@@ -107,8 +107,13 @@ impl ChatTemplate {
 
     /// SHA-256 of the template's text, in lower-case hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.source.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        let digest = Sha256::digest(self.source.as_bytes());
+        digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
     }
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0')
 }
 
 fn find(checkpoint: &Checkpoint) -> Result<(String, String), ChatTemplateError> {

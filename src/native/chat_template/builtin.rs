@@ -1,6 +1,6 @@
 //! Templates for checkpoints that ship none, by model type.
 
-/// The template that SmolVLM, SmolVLM2 and Idefics3 checkpoints publish.
+/// The template that `SmolVLM`, `SmolVLM2` and Idefics3 checkpoints publish.
 const SMOLVLM: &str = "<|im_start|>{% for message in messages %}{{message['role'] | capitalize}}\
 {% if message['content'][0]['type'] == 'image' %}{{':'}}{% else %}{{': '}}{% endif %}\
 {% for line in message['content'] %}{% if line['type'] == 'text' %}{{line['text']}}\

@@ -44,6 +44,7 @@ fn strftime_now(format: &str) -> Result<String, Error> {
 }
 
 /// `json.dumps(value, ensure_ascii=False, indent=indent)`.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands arguments over by value")]
 fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     // Python's defaults, which need no option, may still be spelled out.

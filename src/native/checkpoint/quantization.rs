@@ -54,8 +54,9 @@ impl Quantization {
         let default = reader.format(key, block, None)?;
         let mut overrides = BTreeMap::new();
         for (module, value) in block {
-            if let Some(format) = reader.module(key, module, value, default)? {
-                overrides.insert(module.clone(), format);
+            // Anything else under another key is a note of the converter.
+            if !RESERVED.contains(&module.as_str()) && (value.is_boolean() || value.is_object()) {
+                overrides.insert(module.clone(), reader.module(key, module, value, default)?);
             }
         }
         Ok(Some(Self { default, overrides }))
@@ -72,28 +73,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// An override; `None` where the key is not one.
+    /// An override; `None` where the module is not quantised.
     fn module(
         &self,
         block: &str,
         module: &str,
         value: &Value,
         default: QuantizedFormat,
-    ) -> Result<Option<Option<QuantizedFormat>>, CheckpointError> {
-        if RESERVED.contains(&module) {
-            return Ok(None);
-        }
-        match value {
-            Value::Bool(false) => Ok(Some(None)),
-            Value::Bool(true) => Ok(Some(Some(default))),
-            Value::Object(own) => {
-                self.only_affine(own)?;
-                let format = self.format(&format!("{block}.{module}"), own, Some(default))?;
-                Ok(Some(Some(format)))
-            }
-            // Converters leave notes of their own here.
-            _ => Ok(None),
-        }
+    ) -> Result<Option<QuantizedFormat>, CheckpointError> {
+        let Some(own) = value.as_object() else {
+            return Ok(value.as_bool().filter(|quantized| *quantized).map(|_| default));
+        };
+        self.only_affine(own)?;
+        self.format(&format!("{block}.{module}"), own, Some(default)).map(Some)
     }
 
     fn only_affine(&self, block: &Map<String, Value>) -> Result<(), CheckpointError> {

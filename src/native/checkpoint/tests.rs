@@ -159,8 +159,8 @@ fn image_settings_come_from_their_own_file_or_the_processors() {
     assert_eq!(resample(&[nested, own]), Some(json!(3)));
 }
 
-fn quantization(block: Value) -> Result<Option<Quantization>, CheckpointError> {
-    Quantization::from_config(Path::new("config.json"), &block)
+fn quantization(block: &Value) -> Result<Option<Quantization>, CheckpointError> {
+    Quantization::from_config(Path::new("config.json"), block)
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn quantisation_is_read_with_its_overrides_by_module() {
         "connector": {"bits": 6}, "language_model.embed_tokens": true
     });
     for key in ["quantization", "quantization_config"] {
-        let found = quantization(json!({ key: block })).unwrap().unwrap();
+        let found = quantization(&json!({ key: block })).unwrap().unwrap();
         let format = |group_size, bits| Some(quantization::QuantizedFormat { group_size, bits });
         assert_eq!(found.for_module("anything.else"), format(64, 4));
         assert_eq!(found.for_module("language_model.lm_head"), format(32, 8));
@@ -180,7 +180,7 @@ fn quantisation_is_read_with_its_overrides_by_module() {
         assert_eq!(found.for_module("vision_model.fc2"), None);
         assert_eq!(found.overrides.len(), 4);
     }
-    assert_eq!(quantization(json!({"quantization": null})).unwrap(), None);
+    assert_eq!(quantization(&json!({"quantization": null})).unwrap(), None);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn other_quantisations_are_refused_by_name() {
         (json!(4), "quantization must be an object"),
     ];
     for (block, expected) in cases {
-        let error = quantization(json!({"quantization": block})).unwrap_err().to_string();
+        let error = quantization(&json!({"quantization": block})).unwrap_err().to_string();
         assert!(error.contains(expected), "{error:?} should contain {expected:?}");
     }
 }

@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
     pub fn unsupported(
         &self,
         name: &str,
-        value: impl ToString,
+        value: &(impl ToString + ?Sized),
         supported: &'static str,
     ) -> ConfigError {
         ConfigError::Unsupported { field: self.path(name), value: value.to_string(), supported }

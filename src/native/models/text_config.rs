@@ -148,7 +148,7 @@ fn rope_theta(fields: Fields<'_>) -> Result<f32, ConfigError> {
             return Err(fields.unsupported(&format!("{name}.rope_type"), variant, "default"));
         }
         if let Some(factor) = rope.positive("partial_rotary_factor")?.filter(|f| *f < 1.0) {
-            return Err(fields.unsupported(&format!("{name}.partial_rotary_factor"), factor, "1"));
+            return Err(fields.unsupported(&format!("{name}.partial_rotary_factor"), &factor, "1"));
         }
         theta = theta.or(rope.positive("rope_theta")?);
     }
@@ -161,14 +161,14 @@ mod tests {
 
     use super::*;
 
-    fn read(text_config: Value) -> Result<TextConfig, ConfigError> {
+    fn read(text_config: &Value) -> Result<TextConfig, ConfigError> {
         let config = json!({ "text_config": text_config });
         TextConfig::from_fields(Fields::top(&config)?.section("text_config")?)
     }
 
     #[test]
     fn a_sparse_llama_config_is_filled_with_the_class_defaults() {
-        let config = read(json!({"model_type": "llama", "vocab_size": 32064})).unwrap();
+        let config = read(&json!({"model_type": "llama", "vocab_size": 32064})).unwrap();
         let expected = TextConfig {
             hidden_size: 4096,
             intermediate_size: 11008,
@@ -190,23 +190,23 @@ mod tests {
 
     #[test]
     fn a_missing_text_config_asks_for_the_larger_epsilon() {
-        assert!((read(Value::Null).unwrap().rms_norm_eps - 1e-5).abs() < 1e-12);
+        assert!((read(&Value::Null).unwrap().rms_norm_eps - 1e-5).abs() < 1e-12);
     }
 
     #[test]
     fn mistral_differs_in_width_and_heads_and_a_null_window_is_no_window() {
-        let sparse = read(json!({"model_type": "mistral"})).unwrap();
+        let sparse = read(&json!({"model_type": "mistral"})).unwrap();
         assert_eq!((sparse.intermediate_size, sparse.num_key_value_heads), (14336, 8));
         assert_eq!(sparse.sliding_window, Some(4096));
         let published = json!({"model_type": "mistral", "sliding_window": null});
-        assert_eq!(read(published).unwrap().sliding_window, None);
+        assert_eq!(read(&published).unwrap().sliding_window, None);
     }
 
     #[test]
     fn both_spellings_of_the_rotary_base_are_read() {
-        let old = read(json!({"rope_theta": 273_768.0, "rope_scaling": null})).unwrap();
+        let old = read(&json!({"rope_theta": 273_768.0, "rope_scaling": null})).unwrap();
         let new = json!({"rope_parameters": {"rope_theta": 273_768.0, "rope_type": "default"}});
-        assert_eq!(old, read(new).unwrap());
+        assert_eq!(old, read(&new).unwrap());
         assert!((old.rope_theta - 273_768.0).abs() < 1e-3);
     }
 
@@ -236,7 +236,7 @@ mod tests {
             (json!([1]), "text_config must be an object"),
         ];
         for (config, expected) in cases {
-            let error = read(config).unwrap_err().to_string();
+            let error = read(&config).unwrap_err().to_string();
             assert!(error.contains(expected), "{error:?} should contain {expected:?}");
         }
     }

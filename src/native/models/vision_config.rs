@@ -98,7 +98,7 @@ impl VisionConfig {
             return Err(fields.invalid("patch_size", message));
         }
         if self.num_channels != 3 {
-            return Err(fields.unsupported("num_channels", self.num_channels, "3"));
+            return Err(fields.unsupported("num_channels", &self.num_channels, "3"));
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ pub(super) fn check(
     data: u64,
 ) -> Result<Vec<TensorInfo>, HeaderProblem> {
     let mut tensors = declared.into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
-    tensors.sort_by(|a, b| (a.data.start, a.data.end).cmp(&(b.data.start, b.data.end)));
+    tensors.sort_by_key(|a| (a.data.start, a.data.end));
     let mut expected = 0;
     for tensor in &tensors {
         if tensor.data.start != expected {

@@ -8,12 +8,12 @@ use super::Tokenizer;
 use crate::native::checkpoint::Checkpoint;
 
 /// Ids after which generation stops:
-/// - `eos_token_id` of generation_config.json, one id or a list: what the reference's
+/// - `eos_token_id` of `generation_config.json`, one id or a list: what the reference's
 ///   `generate` stops at;
 /// - only if it names none, `eos_token_id` of config.json and of its `text_config`.
 ///   These are often left over from the base model, so they must not cut an answer short
 ///   that the reference would finish;
-/// - `eos_token` of tokenizer_config.json;
+/// - `eos_token` of `tokenizer_config.json`;
 /// - `turn_ends`, the tokens the family closes a turn with (`<end_of_utterance>`), as far
 ///   as the vocabulary has them.
 pub fn stop_ids(

@@ -25,7 +25,7 @@ fn added(first: usize, tokens: &[&str]) -> Value {
     tokens.iter().enumerate().map(token).collect()
 }
 
-/// Byte-level BPE like SmolVLM's: bytes, some merges, special tokens from 260 on.
+/// Byte-level BPE like `SmolVLM`'s: bytes, some merges, special tokens from 260 on.
 pub(crate) fn byte_level() -> Value {
     let mut vocab: Vec<String> = byte_alphabet().iter().map(char::to_string).collect();
     vocab.extend(["Ġt", "Ã©", "âĤ", "he"].map(str::to_owned));

@@ -1,4 +1,4 @@
-//! config.json of SmolVLM and Idefics3 (`configuration_smolvlm.py`,
+//! config.json of `SmolVLM` and Idefics3 (`configuration_smolvlm.py`,
 //! `configuration_idefics3.py` of transformers), sparse or complete.
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Expansion of `<image>` placeholders, as text: in the first SmolVLM the row and column
+//! Expansion of `<image>` placeholders, as text: in the first `SmolVLM` the row and column
 //! markers are ordinary words, so ids cannot be assembled directly.
 //! Reference: `processing_smolvlm.py`, `processing_idefics3.py` of transformers.
 
@@ -44,7 +44,7 @@ pub struct ImageTokens {
 }
 
 impl ImageTokens {
-    /// The names tokenizer_config.json gives, at its top level or among its
+    /// The names `tokenizer_config.json` gives, at its top level or among its
     /// `extra_special_tokens`, else the standard ones.
     pub fn from_tokenizer_config(config: Option<&Value>) -> Self {
         let token = |key: &str, standard: &str| {
@@ -93,14 +93,15 @@ impl ImageTokens {
         let features = self.image.repeat(seq_len);
         for row in 1..=grid.rows {
             for col in 1..=grid.cols {
-                text.push_str(&format!("{}<row_{row}_col_{col}>{features}", self.fake));
+                let marker = format!("<row_{row}_col_{col}>");
+                text.extend([self.fake.as_str(), &marker, &features]);
             }
             text.push('\n');
         }
         if grid != TileGrid::default() {
             text.push('\n');
         }
-        text.push_str(&format!("{fake}{}{features}{fake}", self.global, fake = self.fake));
+        text.extend([self.fake.as_str(), &self.global, &features, &self.fake]);
     }
 }
 
