@@ -19,7 +19,8 @@ fn config() -> Idefics3ImageConfig {
 
 /// The files made by `time_pillow.py --write`.
 fn file(name: &str) -> PathBuf {
-    let folder = std::env::var_os("IMAGE_BENCH_DIR").map_or_else(|| "target/image-bench".into(), PathBuf::from);
+    let folder = std::env::var_os("IMAGE_BENCH_DIR")
+        .map_or_else(|| "target/image-bench".into(), PathBuf::from);
     folder.join(name)
 }
 
@@ -31,7 +32,8 @@ fn scene(width: usize, height: usize) -> Rgb8Image {
         for x in 0..width {
             for channel in 0..3 {
                 noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let wave = (TAU * (x as f64 / 97.0 + y as f64 / 61.0 + f64::from(channel) / 3.0)).sin();
+                let wave =
+                    (TAU * (x as f64 / 97.0 + y as f64 / 61.0 + f64::from(channel) / 3.0)).sin();
                 pixels.push((128.0 + 100.0 * wave + f64::from(noise >> 28)) as u8);
             }
         }

@@ -45,7 +45,9 @@ impl Coefficients {
             // An explicit loop from 0.0: the order of additions is part of the result.
             let sum = exact.iter().fold(0.0, |sum, weight| sum + weight);
             windows.push(Window { first, taps: exact.len(), offset: weights.len() });
-            weights.extend(exact.iter().map(|weight| fixed(if sum == 0.0 { *weight } else { weight / sum })));
+            weights.extend(
+                exact.iter().map(|weight| fixed(if sum == 0.0 { *weight } else { weight / sum })),
+            );
         }
         Self { windows, weights }
     }
@@ -98,8 +100,12 @@ mod tests {
 
     #[test]
     fn weights_add_up_to_one_within_the_rounding_of_each() {
-        for filter in [Filter::Lanczos, Filter::Bilinear, Filter::Bicubic, Filter::Box, Filter::Hamming] {
-            for (input, output) in [(1, 7), (7, 1), (640, 2048), (2048, 512), (333, 256), (20000, 2048)] {
+        for filter in
+            [Filter::Lanczos, Filter::Bilinear, Filter::Bicubic, Filter::Box, Filter::Hamming]
+        {
+            for (input, output) in
+                [(1, 7), (7, 1), (640, 2048), (2048, 512), (333, 256), (20000, 2048)]
+            {
                 for (_, weights) in windows(input, output, filter) {
                     let sum: i64 = weights.iter().map(|weight| i64::from(*weight)).sum();
                     let error = (sum - (1 << PRECISION_BITS)).unsigned_abs() as usize;

@@ -37,7 +37,11 @@ pub fn load_rgb(path: &Path) -> Result<Rgb8Image, ImageError> {
     let image = match image::guess_format(&bytes) {
         Ok(ImageFormat::Jpeg) => jpeg::decode(&bytes, path)?,
         Ok(
-            format @ (ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif | ImageFormat::Bmp | ImageFormat::Tiff),
+            format @ (ImageFormat::Png
+            | ImageFormat::WebP
+            | ImageFormat::Gif
+            | ImageFormat::Bmp
+            | ImageFormat::Tiff),
         ) => decode(&bytes, format, path)?,
         _ => return Err(ImageError::NotAnImage { path: path.to_owned() }),
     };
@@ -47,14 +51,20 @@ pub fn load_rgb(path: &Path) -> Result<Rgb8Image, ImageError> {
 /// Refuses sizes beyond [`PIXEL_LIMIT`].
 pub(super) fn check_size(width: u64, height: u64, path: &Path) -> Result<(), ImageError> {
     if width.saturating_mul(height) > PIXEL_LIMIT {
-        return Err(ImageError::TooLarge { path: path.to_owned(), width, height, limit: PIXEL_LIMIT });
+        return Err(ImageError::TooLarge {
+            path: path.to_owned(),
+            width,
+            height,
+            limit: PIXEL_LIMIT,
+        });
     }
     Ok(())
 }
 
 fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<DynamicImage, ImageError> {
     let explain = |error| explain(error, path);
-    let mut decoder = ImageReader::with_format(io::Cursor::new(bytes), format).into_decoder().map_err(explain)?;
+    let mut decoder =
+        ImageReader::with_format(io::Cursor::new(bytes), format).into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
     check_size(u64::from(width), u64::from(height), path)?;
     let mut limits = Limits::no_limits();
@@ -76,14 +86,24 @@ fn to_rgb(image: DynamicImage) -> Option<image::RgbImage> {
     let (width, height) = (image.width(), image.height());
     let pixels: Vec<u8> = match image {
         DynamicImage::ImageRgb8(image) => return Some(image),
-        DynamicImage::ImageLuma8(image) => image.as_raw().iter().flat_map(|grey| [*grey; 3]).collect(),
-        DynamicImage::ImageLumaA8(image) => image.pixels().flat_map(|pixel| [pixel.0[0]; 3]).collect(),
-        DynamicImage::ImageRgba8(image) => image.pixels().flat_map(|pixel| without_alpha(pixel.0)).collect(),
+        DynamicImage::ImageLuma8(image) => {
+            image.as_raw().iter().flat_map(|grey| [*grey; 3]).collect()
+        }
+        DynamicImage::ImageLumaA8(image) => {
+            image.pixels().flat_map(|pixel| [pixel.0[0]; 3]).collect()
+        }
+        DynamicImage::ImageRgba8(image) => {
+            image.pixels().flat_map(|pixel| without_alpha(pixel.0)).collect()
+        }
         DynamicImage::ImageLuma16(image) => {
             image.as_raw().iter().flat_map(|grey| [(*grey).min(255) as u8; 3]).collect()
         }
-        DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|pixel| [high(pixel.0[0]); 3]).collect(),
-        DynamicImage::ImageRgb16(image) => image.as_raw().iter().map(|sample| high(*sample)).collect(),
+        DynamicImage::ImageLumaA16(image) => {
+            image.pixels().flat_map(|pixel| [high(pixel.0[0]); 3]).collect()
+        }
+        DynamicImage::ImageRgb16(image) => {
+            image.as_raw().iter().map(|sample| high(*sample)).collect()
+        }
         DynamicImage::ImageRgba16(image) => {
             image.pixels().flat_map(|pixel| without_alpha(pixel.0).map(high)).collect()
         }
@@ -114,7 +134,10 @@ fn explain(error: Error, path: &Path) -> ImageError {
             ImageError::Damaged { path, detail: "the file ends too early".to_owned() }
         }
         Error::Limits(error) if error.kind() == LimitErrorKind::InsufficientMemory => {
-            ImageError::Damaged { path, detail: "decoding it would take far more memory than its size allows".to_owned() }
+            ImageError::Damaged {
+                path,
+                detail: "decoding it would take far more memory than its size allows".to_owned(),
+            }
         }
         error => ImageError::Damaged { path, detail: error.to_string() },
     }

@@ -65,8 +65,10 @@ pub enum ImageError {
         problem: String,
     },
     /// The sizes in the configuration lead to an image that does not fit the address space.
-    #[error("an image of {width}×{height} pixels cannot be made; check `size` and `max_image_size` in the image \
-             processor configuration")]
+    #[error(
+        "an image of {width}×{height} pixels cannot be made; check `size` and `max_image_size` in the image \
+             processor configuration"
+    )]
     Resize {
         /// Width in pixels.
         width: usize,

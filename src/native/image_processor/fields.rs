@@ -57,7 +57,8 @@ impl<'a> Fields<'a> {
     pub(super) fn channels(&self, name: &str, default: [f64; 3]) -> Result<[f64; 3], ImageError> {
         let Some(value) = self.get(name) else { return Ok(default) };
         let list = || {
-            let numbers: Vec<f64> = value.as_array()?.iter().map(Value::as_f64).collect::<Option<_>>()?;
+            let numbers: Vec<f64> =
+                value.as_array()?.iter().map(Value::as_f64).collect::<Option<_>>()?;
             numbers.try_into().ok()
         };
         let numbers = value.as_f64().map(|number| [number; 3]).or_else(list);
@@ -68,7 +69,8 @@ impl<'a> Fields<'a> {
     pub(super) fn filter(&self, name: &str, default: Filter) -> Result<Filter, ImageError> {
         self.get(name).map_or(Ok(default), |value| {
             let filter = value.as_u64().and_then(Filter::from_pillow);
-            filter.ok_or_else(|| self.mismatch(name, "one of Pillow's filter numbers 0 to 5", value))
+            filter
+                .ok_or_else(|| self.mismatch(name, "one of Pillow's filter numbers 0 to 5", value))
         })
     }
 
@@ -91,7 +93,10 @@ fn mismatch(field: &str, expected: &str, found: &Value) -> ImageError {
     if text.chars().count() > 60 {
         text = text.chars().take(60).chain(['…']).collect();
     }
-    ImageError::Config { field: field.to_owned(), problem: format!("expected {expected}, found {text}") }
+    ImageError::Config {
+        field: field.to_owned(),
+        problem: format!("expected {expected}, found {text}"),
+    }
 }
 
 #[cfg(test)]

@@ -93,8 +93,14 @@ fn sinc(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const ALL: [Filter; 6] =
-        [Filter::Nearest, Filter::Lanczos, Filter::Bilinear, Filter::Bicubic, Filter::Box, Filter::Hamming];
+    const ALL: [Filter; 6] = [
+        Filter::Nearest,
+        Filter::Lanczos,
+        Filter::Bilinear,
+        Filter::Bicubic,
+        Filter::Box,
+        Filter::Hamming,
+    ];
 
     #[test]
     fn the_numbers_are_those_of_pillow() {

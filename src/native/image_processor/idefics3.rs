@@ -110,9 +110,14 @@ impl Idefics3ImageConfig {
             TargetSize::LongestEdge(edge) => within_bound(scaled_to_edge((width, height), edge)),
             TargetSize::Exact { height, width } => (width, height),
         };
-        let canvas = if self.do_image_splitting { whole_tiles(resized, self.tile) } else { (self.tile, self.tile) };
+        let canvas = if self.do_image_splitting {
+            whole_tiles(resized, self.tile)
+        } else {
+            (self.tile, self.tile)
+        };
         let split = canvas.0 > self.tile || canvas.1 > self.tile;
-        let (rows, cols) = if split { (canvas.1 / self.tile, canvas.0 / self.tile) } else { (0, 0) };
+        let (rows, cols) =
+            if split { (canvas.1 / self.tile, canvas.0 / self.tile) } else { (0, 0) };
         TilePlan { resized, canvas, rows, cols }
     }
 
@@ -137,7 +142,11 @@ impl Idefics3ImageConfig {
         self.cut(view, &plan)
     }
 
-    fn resized(&self, image: RgbView<'_>, (width, height): (usize, usize)) -> Result<Rgb8Image, ImageError> {
+    fn resized(
+        &self,
+        image: RgbView<'_>,
+        (width, height): (usize, usize),
+    ) -> Result<Rgb8Image, ImageError> {
         resize(image, width, height, self.resample).ok_or(ImageError::Resize { width, height })
     }
 
@@ -156,7 +165,9 @@ impl Idefics3ImageConfig {
         let bands = tiles.chunks_exact_mut((plan.cols * frame_floats).max(1));
         for (band, rows) in bands.zip(canvas.pixels().chunks_exact(3 * canvas.width() * tile)) {
             for (y, row) in rows.chunks_exact(3 * canvas.width()).enumerate() {
-                for (frame, part) in band.chunks_exact_mut(frame_floats).zip(row.chunks_exact(3 * tile)) {
+                for (frame, part) in
+                    band.chunks_exact_mut(frame_floats).zip(row.chunks_exact(3 * tile))
+                {
                     table.map(part, &mut frame[3 * tile * y..3 * tile * (y + 1)]);
                 }
             }
@@ -166,7 +177,14 @@ impl Idefics3ImageConfig {
         } else {
             table.map(canvas.pixels(), global);
         }
-        Ok(ProcessedImage { rows: plan.rows, cols: plan.cols, frames, height: tile, width: tile, pixels })
+        Ok(ProcessedImage {
+            rows: plan.rows,
+            cols: plan.cols,
+            frames,
+            height: tile,
+            width: tile,
+            pixels,
+        })
     }
 }
 
@@ -218,7 +236,8 @@ fn target_size(fields: &Fields<'_>, default: TargetSize) -> Result<TargetSize, I
 
 fn tile(fields: &Fields<'_>, default: usize) -> Result<usize, ImageError> {
     let Some(size) = fields.object("max_image_size")? else { return Ok(default) };
-    size.side("longest_edge")?.ok_or_else(|| size.problem("longest_edge", "expected the side of a tile in pixels"))
+    size.side("longest_edge")?
+        .ok_or_else(|| size.problem("longest_edge", "expected the side of a tile in pixels"))
 }
 
 /// The longer side becomes `edge`; the other follows, truncated, then made even.

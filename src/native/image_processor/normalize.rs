@@ -15,7 +15,8 @@ impl ByteTable {
         let mut channels = Box::new([[0.0; 256]; 3]);
         for (channel, table) in channels.iter_mut().enumerate() {
             for (byte, value) in (0_u8..=255).zip(table.iter_mut()) {
-                *value = rescale.map_or(f32::from(byte), |factor| (f64::from(byte) * factor) as f32);
+                *value =
+                    rescale.map_or(f32::from(byte), |factor| (f64::from(byte) * factor) as f32);
                 if let Some((mean, std)) = &normalize {
                     *value = (*value - mean[channel] as f32) / std[channel] as f32;
                 }

@@ -19,7 +19,12 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1);
 /// Resizes `image` to `width` × `height` pixels with `filter`.
 ///
 /// `None` if a side is zero or the result would not fit the address space.
-pub fn resize(image: RgbView<'_>, width: usize, height: usize, filter: Filter) -> Option<Rgb8Image> {
+pub fn resize(
+    image: RgbView<'_>,
+    width: usize,
+    height: usize,
+    filter: Filter,
+) -> Option<Rgb8Image> {
     width.checked_mul(height)?.checked_mul(3).filter(|bytes| *bytes > 0)?;
     if (width, height) == (image.width(), image.height()) {
         return Some(image.to_image());
@@ -133,7 +138,10 @@ fn blend_rows(source: &[u8], row_bytes: usize, weights: &[i32], target: &mut [u8
 
 /// `clamp((2^21 + Σ weight · sample) >> 22)` for `N` samples at a time.
 #[inline(always)]
-fn weigh<'a, const N: usize>(samples: impl Iterator<Item = &'a [u8; N]>, weights: &[i32]) -> [u8; N] {
+fn weigh<'a, const N: usize>(
+    samples: impl Iterator<Item = &'a [u8; N]>,
+    weights: &[i32],
+) -> [u8; N] {
     let mut sums = [HALF; N];
     for (samples, weight) in samples.zip(weights) {
         for (sum, sample) in sums.iter_mut().zip(samples) {
@@ -149,8 +157,14 @@ mod tests {
 
     use super::*;
 
-    const FILTERS: [Filter; 6] =
-        [Filter::Nearest, Filter::Lanczos, Filter::Bilinear, Filter::Bicubic, Filter::Box, Filter::Hamming];
+    const FILTERS: [Filter; 6] = [
+        Filter::Nearest,
+        Filter::Lanczos,
+        Filter::Bilinear,
+        Filter::Bicubic,
+        Filter::Box,
+        Filter::Hamming,
+    ];
 
     #[test]
     fn columns_come_first_only_where_the_height_loses_more_than_twice_the_width() {

@@ -114,7 +114,8 @@ fn a_published_configuration_is_read_and_unknown_fields_are_ignored() {
 
 #[test]
 fn exact_sizes_are_taken_from_height_and_width() {
-    let config = Idefics3ImageConfig::from_json(&json!({"size": {"height": 300, "width": 200}})).unwrap();
+    let config =
+        Idefics3ImageConfig::from_json(&json!({"size": {"height": 300, "width": 200}})).unwrap();
     assert_eq!(config.plan(10, 10).resized, (200, 300));
 }
 
