@@ -28,7 +28,7 @@ pub enum ImageError {
         path: PathBuf,
     },
     /// The format is known, this variant of it is not decoded.
-    #[error("image {path}: {detail} is not supported; save it again as 8-bit PNG or baseline JPEG", path = .path.display())]
+    #[error("image {path} is of a kind that is not decoded: {detail}; save it again as PNG or JPEG", path = .path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,

@@ -9,6 +9,7 @@ mod error;
 mod fields;
 mod filter;
 pub mod idefics3;
+mod jpeg;
 mod normalize;
 pub mod resample;
 mod rgb;
