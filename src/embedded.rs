@@ -16,6 +16,14 @@ pub struct EmbeddedFolder {
     pub files: &'static [(&'static str, &'static [u8])],
 }
 
+include!(concat!(env!("OUT_DIR"), "/embedded_files.rs"));
+
+/// The checkpoint of `smolvlm_tiny`.
+pub const MODEL: EmbeddedFolder = EmbeddedFolder { name: "smolvlm_tiny", files: SMOLVLM_TINY };
+
+/// The dataset `shapes`.
+pub const DATASET: EmbeddedFolder = EmbeddedFolder { name: "shapes", files: SHAPES };
+
 /// Why a built-in folder cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {

@@ -1,12 +1,37 @@
 //! The `vlm-test` binary.
 
-use std::{env, process::ExitCode};
+use std::process::ExitCode;
 
-use vlm_test::worker;
+use clap::Parser;
+use vlm_test::{
+    cli::{Cli, Command},
+    commands,
+    error::ExitStatus,
+    report::{Problem, console},
+};
 
 fn main() -> ExitCode {
-    if env::args().nth(1).is_some_and(|it| it == worker::SUBCOMMAND) && worker::run().is_ok() {
-        return ExitCode::SUCCESS;
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::Worker) {
+        // A worker's standard error is the run's debug log.
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_max_level(tracing::Level::DEBUG)
+            .init();
     }
-    ExitCode::from(2)
+    let status = match std::panic::catch_unwind(|| commands::run(cli.command)) {
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => {
+            console::print_problem(&error.problem);
+            error.status
+        }
+        Err(_) => {
+            console::print_problem(&Problem::new(
+                "this is a mistake in vlm-test itself; please report it",
+            ));
+            ExitStatus::Internal
+        }
+    };
+    ExitCode::from(status as u8)
 }

@@ -11,7 +11,7 @@ use super::{
     hub_cache::{HubCache, repository_of_snapshot},
     manifest::{BackendKind, Manifest, ManifestError},
 };
-use crate::embedded::{EmbeddedError, EmbeddedFolder};
+use crate::embedded::{self, EmbeddedError, EmbeddedFolder};
 
 /// The manifests that are part of the program, by file name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -25,7 +25,7 @@ const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 /// The checkpoints that are part of the program; `name` is the manifest's `path`.
-const EMBEDDED: &[EmbeddedFolder] = &[];
+const EMBEDDED: &[EmbeddedFolder] = &[embedded::MODEL];
 
 /// Why a name leads to no model that can be run.
 #[derive(Debug, thiserror::Error)]

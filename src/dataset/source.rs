@@ -105,6 +105,8 @@ struct Split {
     questions: PathBuf,
     annotations: Option<PathBuf>,
     images: PathBuf,
+    #[expect(dead_code, reason = "a note for people: what the split was generated from")]
+    seed: Option<u64>,
 }
 
 fn default_split() -> String {

@@ -180,6 +180,11 @@ pub fn print_piece(piece: &str) -> io::Result<()> {
     to_stdout(&escape_keeping_lines(piece))
 }
 
+/// Shows a remark on standard error.
+pub fn print_remark(text: &str) {
+    to_stderr(text);
+}
+
 /// Shows an error on standard error.
 pub fn print_problem(problem: &Problem) {
     to_stderr(&problem.render(console::colors_enabled_stderr()));
