@@ -2,6 +2,8 @@
 //!
 //! `tests/reference/time_pillow.py` times the same work on the same images in Pillow.
 
+#![expect(clippy::expect_used, reason = "a bench fails by panicking")]
+
 use std::{f64::consts::TAU, fs, path::PathBuf};
 
 use divan::Bencher;

@@ -1,4 +1,4 @@
-//! The image processor of Idefics3 and SmolVLM: resize to a longest edge, cut into square tiles, add a global view.
+//! The image processor of Idefics3 and `SmolVLM`: resize to a longest edge, cut into square tiles, add a global view.
 //!
 //! Pinned reference: `Idefics3ImageProcessorPil` and the identical `SmolVLMImageProcessorPil` of transformers 5.23.
 
@@ -34,6 +34,7 @@ pub enum TargetSize {
 ///
 /// `do_convert_rgb` has no field: images are RGB from the start. `do_pad` neither: the frames of one image have one size.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are those of the file")]
 pub struct Idefics3ImageConfig {
     /// Whether to resize to `size` first.
     pub do_resize: bool,

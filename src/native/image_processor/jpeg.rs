@@ -23,8 +23,8 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<DynamicImage, ImageErr
     decoder.set_max_pixels(PIXEL_LIMIT as usize);
     decoder.set_output_format(PixelFormat::Rgb);
     let upright = orientation(decoder.exif_data());
-    let decoded = decoder.decode_image().map_err(explain)?;
-    let image = RgbImage::from_raw(decoded.width as u32, decoded.height as u32, decoded.data);
+    let pixels = decoder.decode_image().map_err(explain)?;
+    let image = RgbImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data);
     let mut image = image.map(DynamicImage::ImageRgb8).ok_or_else(|| ImageError::Damaged {
         path: path.to_owned(),
         detail: format!("the pixels do not fill {width}×{height}"),

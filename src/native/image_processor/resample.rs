@@ -137,6 +137,10 @@ fn blend_rows(source: &[u8], row_bytes: usize, weights: &[i32], target: &mut [u8
 }
 
 /// `clamp((2^21 + Σ weight · sample) >> 22)` for `N` samples at a time.
+#[expect(
+    clippy::inline_always,
+    reason = "each caller needs its own loop with its own number of lanes"
+)]
 #[inline(always)]
 fn weigh<'a, const N: usize>(
     samples: impl Iterator<Item = &'a [u8; N]>,
