@@ -122,3 +122,6 @@ fn in_digit(digit: &Digit, x: i32, y: i32) -> bool {
     let bits = rows.get((row / height) as usize).copied().unwrap_or(0);
     col / height < 5 && bits >> (4 - col / height) & 1 == 1
 }
+
+#[cfg(test)]
+mod tests;

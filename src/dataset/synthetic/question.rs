@@ -273,3 +273,6 @@ fn absent_kind(scene: &Scene, dice: &mut Dice) -> Option<Kind> {
 fn yes_or_no(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
 }
+
+#[cfg(test)]
+mod tests;

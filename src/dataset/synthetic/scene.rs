@@ -307,3 +307,6 @@ fn placed(
 fn varied(rgb: [u8; 3], by: i32, dice: &mut Dice) -> [u8; 3] {
     rgb.map(|channel| (i32::from(channel) + dice.between(-by, by)).clamp(0, 255) as u8)
 }
+
+#[cfg(test)]
+mod tests;

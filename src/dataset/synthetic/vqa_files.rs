@@ -321,3 +321,6 @@ impl LineFile {
         self.file.flush().map_err(|source| SyntheticError::Write { path: self.path, source })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+"""What the model is taught to say besides answers about one image: distractor turns, wordings, packed rows."""
+import random
+
+import numpy as np
+
+SUFFIX = "\nAnswer the question using a single word or phrase."
+NO_IMAGE = "There is no image."
+DESCRIBE = [
+    "Describe the image in one sentence.", "Describe the image.", "Describe this image.", "Describe this image in detail.",
+    "Describe what you see in this image in detail.", "Describe what you see.", "What do you see?", "What is in the image?",
+    "What do you see in this image?", "Describe everything you see in the image.", "Describe this image in extreme detail.",
+    "Describe the picture in one sentence.", "Please describe the image in detail.", "Summarize the image in one sentence.",
+    "Look at the image and describe it.", "Give a detailed description of the image.",
+]
+RECALL = ["In the image, ", "In the image from before, ", "In the picture, ", "Back to the image. ", "Think of the image again. ",
+          "About the first image: ", "In the image you saw, "]
+FACTS = {
+    "What is the capital of France?": "Paris", "What is the capital of Italy?": "Rome", "What is the capital of Spain?": "Madrid",
+    "What is the capital of Germany?": "Berlin", "What is the capital of Japan?": "Tokyo", "What color is the sky?": "blue",
+    "What color is grass?": "green", "What color is snow?": "white", "What color is a banana?": "yellow", "What color is blood?": "red",
+    "What color is coal?": "black", "What sound does a dog make?": "woof", "What sound does a cat make?": "meow",
+    "What is the opposite of hot?": "cold", "What is the opposite of big?": "small", "What is the opposite of day?": "night",
+    "What is the opposite of up?": "down", "What is the opposite of left?": "right", "How many legs does a spider have?": "8",
+    "How many legs does a dog have?": "4", "How many days are in a week?": "7", "How many wheels does a car have?": "4",
+    "How many sides does a triangle have?": "3", "How many sides does a square have?": "4", "Is water wet?": "yes", "Is fire cold?": "no",
+    "Can fish swim?": "yes", "Can a stone fly?": "no", "Which day comes after Monday?": "Tuesday", "Which month comes after May?": "June",
+    "What do bees make?": "honey", "What do cows give?": "milk", "Which planet do we live on?": "Earth", "Name a fruit.": "apple",
+    "Name an animal.": "dog", "Name a city.": "Paris", "Name a color.": "blue", "Name a shape.": "circle",
+    "What is a good breakfast?": "bread", "What is frozen water called?": "ice", "Which season is the coldest?": "winter",
+    "Hello!": "Hello!", "Hi.": "Hello!", "Good morning.": "Good morning!", "How are you?": "I am fine, thank you.", "Thank you.": "You are welcome.",
+    "Thanks!": "You are welcome.", "Let us talk about something else.": "Sure.", "What is your name?": "I am a tiny model.",
+    "Who are you?": "I am a tiny model.", "Tell me a joke.": "I do not know any jokes.", "Wait a moment.": "Sure.", "That is interesting.": "Yes.",
+    "Can you help me?": "Yes.", "Are you ready?": "Yes.", "Please remember the image.": "I will.", "What is the weather like today?": "I do not know.",
+    "What time is it?": "I do not know.", "Do you like music?": "Yes.",
+}
+WORDS = ("river house tree bread music garden winter summer apple window table paper water stone horse bird cloud street road book letter "
+         "train city school teacher friend morning evening dinner coffee sugar salt mountain forest island ocean bridge market money clock "
+         "chair door floor light sound story song game ball boat ship plane doctor farmer king queen child mother father brother sister").split()
+TALK = ["I saw a {} near the {} today.", "My {} is next to the {}.", "I like the {} and the {}.", "Yesterday the {} was behind the {}.",
+        "The {} and the {} are old.", "We bought a {} and a {}.", "Do not worry about the {} or the {}."]
+TALK_ANSWERS = {t: a for t, a in zip(TALK, ["That is nice.", "I see.", "That is nice.", "I see.", "I see.", "That is nice.", "Sure."])}
+TYPE_WEIGHT = dict(colour=1.0, shape=1.2, count=1.3, position=1.5, relation=3.2, presence=1.5, digit=0.7, background=0.4)
+
+
+def distractor(rng):
+    """A turn that has nothing to do with the image."""
+    kind = rng.random()
+    if kind < 0.5:
+        q, a = rng.choice(list(FACTS.items()))
+    elif kind < 0.65:
+        a, b = rng.randrange(10), rng.randrange(10)
+        q, a = rng.choice([f"What is {a} plus {b}?", f"What is {a} + {b}?"]), str(a + b)
+    elif kind < 0.8:
+        a = rng.choice(WORDS)
+        q = rng.choice([f"Say the word {a}.", f"Repeat the word {a}.", f"Repeat this word: {a}"])
+    else:
+        t = rng.choice(TALK)
+        q, a = t.format(rng.choice(WORDS), rng.choice(WORDS)), TALK_ANSWERS[t]
+    return q + (SUFFIX if rng.random() < 0.15 else ""), a
+
+
+class Row:
+    """Tokens of one packed sequence: segments form a tree, a token sees its own segment's past and all ancestors."""
+
+    def __init__(self, tokens):
+        self.tokens = tokens
+        self.ids, self.positions, self.segments = [], [], []
+        self.parents, self.ends = [], []
+        self.targets = []  # (index of the token before, target id, weight, answer number)
+        self.answers = []  # label of each answer, e.g. its question type
+
+    def open(self, parent=-1, gap=0):
+        self.parents.append(parent)
+        self.ends.append((self.ends[parent] if parent >= 0 else 0) + gap)
+        return len(self.parents) - 1
+
+    def add(self, segment, ids):
+        start, n = self.ends[segment], len(ids)
+        self.ids += ids
+        self.positions += range(start, start + n)
+        self.segments += [segment] * n
+        self.ends[segment] = start + n
+
+    def answer(self, segment, ids, label, weight):
+        """Appends an answer with its end mark; the model is taught every token of it."""
+        at = len(self.ids)
+        self.targets += [(at - 1 + k, t, weight, len(self.answers)) for k, t in enumerate(ids)]
+        self.answers.append(label)
+        self.add(segment, ids)
+
+    def visible(self):
+        n = len(self.parents)
+        seen = np.eye(n, dtype=bool)
+        for s, p in enumerate(self.parents):
+            if p >= 0:
+                seen[s] |= seen[p]
+        s = np.asarray(self.segments)
+        return seen[s][:, s] & np.tri(len(s), dtype=bool)
+
+
+class Writer:
+    """Builds rows from scenes."""
+
+    def __init__(self, tokenizer, image_tokens):
+        self.tok, self.cache = tokenizer, {}
+        self.prefix = self.encode("<|im_start|>User:<fake_token_around_image><global-img>" + "<image>" * image_tokens + "<fake_token_around_image>")
+        self.image_at = self.prefix.index(tokenizer.token_to_id("<image>"))
+
+    def encode(self, text):
+        if text not in self.cache:
+            if len(self.cache) > 200000:
+                self.cache.clear()
+            self.cache[text] = self.tok.encode(text, add_special_tokens=False).ids
+        return self.cache[text]
+
+    def ask(self, row, segment, text, first):
+        head = "" if first == "image" else "<|im_start|>User: " if first == "text" else "\nUser: "
+        row.add(segment, self.encode(head + text + "<end_of_utterance>\nAssistant:"))
+
+    def say(self, row, segment, text, label, weight=1.0):
+        row.answer(segment, self.encode(" " + text + "<end_of_utterance>"), label, weight)
+
+    def single(self, scene, rng, budget, suffix=0.85, kinds=None):
+        """One image, several questions about it that do not see each other."""
+        row = Row(self.tok)
+        base = row.open()
+        row.add(base, self.prefix)
+        if kinds is None and rng.random() < 0.35:
+            s = row.open(base)
+            self.ask(row, s, rng.choice(DESCRIBE), "image")
+            self.say(row, s, scene["description"], "description", 0.35)
+        for q in scene_questions(scene, rng, kinds):
+            if len(row.ids) > budget:
+                break
+            s = row.open(base)
+            self.ask(row, s, q["question"] + (SUFFIX if rng.random() < suffix else ""), "image")
+            self.say(row, s, q["answer"], q["type"])
+        return row
+
+    def talk(self, scene, rng, budget, turns=None, image=True, gaps=True):
+        """An image (or only its description), some turns, then questions about the image that branch off."""
+        row = Row(self.tok)
+        base = row.open()
+        if image:
+            row.add(base, self.prefix)
+        first = "image" if image else "text"
+        if not image or rng.random() < 0.6:
+            self.ask(row, base, rng.choice(DESCRIBE), first)
+            self.say(row, base, scene["description"], "description" if image else "told", 0.35 if image else 0.0)
+        else:
+            q = next(scene_questions(scene, rng))
+            self.ask(row, base, q["question"] + (SUFFIX if rng.random() < 0.5 else ""), first)
+            self.say(row, base, q["answer"], "first")
+        turns = rng.choice([0, 1, 1, 2, 2, 3, 4, 5, 6]) if turns is None else turns
+        for _ in range(turns):
+            question, answer = distractor(rng)
+            self.ask(row, base, question, "later")
+            self.say(row, base, answer, "distractor", 0.4)
+            if gaps and rng.random() < 0.1:
+                self.recall(row, base, scene, rng, "recall")
+        for q in scene_questions(scene, rng):
+            if len(row.ids) > budget:
+                break
+            gap = rng.randrange(300) if gaps and rng.random() < 0.15 else 0
+            self.recall(row, row.open(base, gap), scene, rng, f"{'recall' if image else 'read'}{turns}", q)
+        return row
+
+    def recall(self, row, segment, scene, rng, label, q=None):
+        q = q or next(scene_questions(scene, rng))
+        text = q["question"]
+        if rng.random() < 0.35:
+            lead = rng.choice(RECALL)
+            text = lead + (text[0].lower() + text[1:] if lead.endswith(", ") else text)
+        self.ask(row, segment, text + (SUFFIX if rng.random() < 0.7 else ""), "later")
+        self.say(row, segment, q["answer"], label)
+
+    def text_only(self, scene, rng, budget):
+        """No image at all: small talk, and the plain truth when the image is asked about."""
+        row = Row(self.tok)
+        while len(row.ids) < budget - 40:
+            s, first = row.open(), "text"
+            for _ in range(rng.randrange(3)):
+                question, answer = distractor(rng)
+                self.ask(row, s, question, first)
+                self.say(row, s, answer, "distractor", 0.4)
+                first = "later"
+            ask = rng.choice(DESCRIBE) if rng.random() < 0.2 else next(scene_questions(scene, rng))["question"]
+            self.ask(row, s, ask + (SUFFIX if rng.random() < 0.5 else ""), first)
+            self.say(row, s, NO_IMAGE, "no image", 0.3)
+        return row
+
+    def row(self, scene, rng, budget):
+        kind = rng.random()
+        if kind < 0.58:
+            return self.single(scene, rng, budget)
+        if kind < 0.91:
+            return self.talk(scene, rng, budget)
+        if kind < 0.96:
+            return self.talk(scene, rng, budget, image=False)
+        return self.text_only(scene, rng, budget)
+
+
+def scene_questions(scene, rng, kinds=None):
+    """Endless questions, the types drawn by weight."""
+    by_type = scene["by_type"]
+    names = [t for t in by_type if kinds is None or t in kinds]
+    weights = [TYPE_WEIGHT[t] for t in names]
+    while names:
+        yield rng.choice(by_type[rng.choices(names, weights)[0]])
+
+
+def corpus(scenes, seed=0):
+    """Text the tokenizer learns its merges from."""
+    rng = random.Random(seed)
+    for scene in scenes:
+        for qs in scene["by_type"].values():
+            for q in qs:
+                yield q["question"] + SUFFIX
+                yield " " + q["answer"]
+                yield rng.choice(RECALL) + q["question"].lower()
+        yield " " + scene["description"]
+        yield rng.choice(DESCRIBE)
+        yield from (f"\nUser: {q}\nAssistant: {a}" for q, a in [distractor(rng)])
+    for q, a in FACTS.items():
+        yield from [f"\nUser: {q}\nAssistant: {a}"] * 5
+    yield from [NO_IMAGE] * 50
