@@ -4,7 +4,7 @@ use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use super::{LOAD_LIMIT, catch_interrupts, this_program};
 use crate::{
-    backend::registry::{Registry, ResolvedModel},
+    backend::registry::{Location, Registry, ResolvedModel},
     cli::VqaArgs,
     dataset::{self, Dataset, DatasetError, Selection},
     embedded,
@@ -45,10 +45,15 @@ fn models(args: &VqaArgs) -> Result<Vec<ResolvedModel>, CommandError> {
     let registry = Registry::load()?;
     let mut models: Vec<ResolvedModel> = Vec::new();
     for name in &args.models {
-        let model = registry.resolve(name)?;
-        if models.iter().all(|known| known.manifest.name != model.manifest.name) {
-            models.push(model);
+        let mut model = registry.resolve(name)?;
+        let namesake = |known: &&ResolvedModel| known.manifest.name == model.manifest.name;
+        match models.iter().find(namesake) {
+            Some(known) if same_place(&known.location, &model.location) => continue,
+            // Two folders may have one name; the record must tell them apart.
+            Some(_) => model.manifest.name.clone_from(name),
+            None => {}
         }
+        models.push(model);
     }
     // Nothing to run is said at once; one that is missing among others is recorded.
     if models.iter().all(|model| model.ready().is_err())
@@ -58,6 +63,18 @@ fn models(args: &VqaArgs) -> Result<Vec<ResolvedModel>, CommandError> {
     }
     models.sort_by_key(|model| std::cmp::Reverse(model.weight_bytes()));
     Ok(models)
+}
+
+/// Whether two models of one name are one model.
+fn same_place(one: &Location, other: &Location) -> bool {
+    match (one, other) {
+        (Location::Present(one), Location::Present(other)) => {
+            one == other || one.canonicalize().ok() == other.canonicalize().ok()
+        }
+        (Location::Embedded(_), Location::Embedded(_))
+        | (Location::Missing { .. }, Location::Missing { .. }) => true,
+        _ => false,
+    }
 }
 
 fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
