@@ -6,7 +6,7 @@ use super::{LOAD_LIMIT, catch_interrupts, this_program};
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::VqaArgs,
-    dataset::{self, Dataset, DatasetError, Selection},
+    dataset::{self, Dataset, DatasetError, NoDataset, Selection},
     embedded,
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
@@ -86,9 +86,24 @@ fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
                 .unpack()
                 .map_err(|error| CommandError::new(ExitStatus::CouldNotTest, error))?
         }
+        Err(DatasetError::NoDataset(unknown)) => {
+            return Err(DatasetError::NoDataset(knowing_the_built_in(unknown)).into());
+        }
         found => found?,
     };
     Ok(dataset::load(&root, None, &selection)?)
+}
+
+/// The dataset that is part of the program is known even where no folder holds one.
+fn knowing_the_built_in(mut unknown: NoDataset) -> NoDataset {
+    let name = embedded::DATASET.name;
+    if !unknown.known.iter().any(|known| known == name) {
+        unknown.known.push(name.to_owned());
+        unknown.known.sort();
+        let near = strsim::jaro_winkler(&unknown.name.to_lowercase(), name) >= 0.7;
+        unknown.nearest = unknown.nearest.or_else(|| near.then(|| name.to_owned()));
+    }
+    unknown
 }
 
 fn introduction(dataset: &Dataset) -> String {
