@@ -214,12 +214,7 @@ impl<'a> ModelRun<'a> {
     }
 
     /// Asks one question and records its end; `false` when the run was interrupted.
-    fn ask(
-        &mut self,
-        question: &Question,
-        index: usize,
-        step: Step,
-    ) -> Result<bool, ResultsError> {
+    fn ask(&mut self, question: &Question, index: usize, step: Step) -> Result<bool, ResultsError> {
         let (model, position) = (self.name(), index + 1);
         self.recorder.record(Event::QuestionStarted {
             model: model.clone(),

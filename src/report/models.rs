@@ -45,8 +45,7 @@ pub fn render(rows: &[ModelRow], columns: usize) -> String {
     ]);
     for row in rows {
         let size = row.weight_bytes.map_or_else(|| "?".to_owned(), bytes);
-        let [name, family, status] =
-            [&row.name, &row.family, &row.status].map(|text| escape(text));
+        let [name, family, status] = [&row.name, &row.family, &row.status].map(|text| escape(text));
         grid.row([name, family, size, status]);
     }
     let places: Vec<String> = rows.iter().map(|row| escape(&row.place)).collect();

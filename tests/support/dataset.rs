@@ -50,8 +50,9 @@ fn question(id: u64) -> Value {
 }
 
 fn annotation(id: u64) -> Value {
-    let answers: Vec<_> =
-        (1..=10).map(|n| json!({ "answer": "yes", "answer_id": n, "answer_confidence": "yes" })).collect();
+    let answers: Vec<_> = (1..=10)
+        .map(|n| json!({ "answer": "yes", "answer_id": n, "answer_confidence": "yes" }))
+        .collect();
     json!({
         "question_id": id,
         "image_id": id,

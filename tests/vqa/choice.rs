@@ -117,7 +117,8 @@ fn the_prompt_suffix_goes_out_with_the_question_and_is_recorded() {
 fn a_manifest_sets_its_own_suffix_and_the_command_line_goes_before_it() {
     let place = Place::with_questions(1);
     place.write("own.script", YES);
-    let manifest = "name = 'own'\nbackend = 'scripted'\npath = 'own.script'\nprompt_suffix = 'Short!'";
+    let manifest =
+        "name = 'own'\nbackend = 'scripted'\npath = 'own.script'\nprompt_suffix = 'Short!'";
     place.write("own.toml", manifest);
     place.vqa(&["./own.toml"], &["-n", "1"]).ended(0);
     assert_eq!(place.results()["models"][0]["questions"][0]["prompt_suffix"], "Short!");

@@ -38,8 +38,11 @@ fn assert_no_score(question: &Value, place: &Place) {
 
 #[test]
 fn after_a_crash_the_next_question_is_answered() {
-    let deaths =
-        [("segv", json!(11), Value::Null), ("abort", json!(6), Value::Null), ("kill", json!(9), Value::Null)];
+    let deaths = [
+        ("segv", json!(11), Value::Null),
+        ("abort", json!(6), Value::Null),
+        ("kill", json!(9), Value::Null),
+    ];
     for (crash, signal, code) in deaths.into_iter().chain([("exit255", Value::Null, json!(255))]) {
         let (question, place) = second_of_three(&format!("crash = '{crash}'"), &[], 1);
         assert_eq!(question["outcome"], "crashed");
@@ -71,7 +74,7 @@ fn errors_and_empty_answers_have_no_score_and_keep_the_worker() {
         ("error = 'out of memory'", "error"),
         ("image_error = 'a.png is damaged'", "error"),
         ("empty = true", "empty"),
-        ("text = ' .\\n'", "empty"),
+        ("text = ' . '", "empty"),
     ];
     for (fault, outcome) in faults {
         let (question, place) = second_of_three(fault, &[], 1);
@@ -83,7 +86,8 @@ fn errors_and_empty_answers_have_no_score_and_keep_the_worker() {
 
 #[test]
 fn noise_of_a_model_disturbs_nobody() {
-    let noise = "noise = \"Fetching: 100%\\n@vlm-test {}\\n{\\\"reply\\\":1}\\nno end\"\ntext = 'yes'";
+    let noise =
+        "noise = \"Fetching: 100%\\n@vlm-test {}\\n{\\\"reply\\\":1}\\nno end\"\ntext = 'yes'";
     let (question, _) = second_of_three(noise, &[], 0);
     assert_eq!((&question["outcome"], &question["raw"]), (&"answered".into(), &"yes".into()));
 }
@@ -129,7 +133,10 @@ fn a_model_that_dies_now_and_then_gets_all_its_questions() {
 fn a_model_that_cannot_be_loaded_is_skipped_in_words_and_the_others_run() {
     let faults = [
         ("load_error = 'tensor lm_head is missing'", "tensor lm_head is missing"),
-        ("load_crash = 'segv'", "the worker died while loading the model: killed by signal 11 (SIGSEGV)"),
+        (
+            "load_crash = 'segv'",
+            "the worker died while loading the model: killed by signal 11 (SIGSEGV)",
+        ),
     ];
     for (fault, reason) in faults {
         let place = Place::with_questions(2);

@@ -42,7 +42,10 @@ fn a_clean_up_stands_between_the_start_and_the_end_of_its_question() {
     let events = place.events();
     let at = events.iter().position(|event| event["event"] == "cleaned_up").unwrap();
     assert_eq!(events[at]["record"]["before_question"], 4);
-    assert_eq!((&events[at - 1]["event"], &events[at - 1]["position"]), (&"question_started".into(), &4.into()));
+    assert_eq!(
+        (&events[at - 1]["event"], &events[at - 1]["position"]),
+        (&"question_started".into(), &4.into())
+    );
     assert_eq!(events[at + 1]["event"], "question_finished");
     assert_eq!(before(&place), [4.into(), 7.into(), Value::Null]);
 }
@@ -86,7 +89,10 @@ fn every_question_has_its_own_memory_figures() {
     for question in model["questions"].as_array().unwrap() {
         let of = |field: &str| question["memory"][field].as_u64().unwrap();
         assert_eq!(of("baseline_bytes"), baseline);
-        assert!(of("active_bytes") >= baseline && of("peak_bytes") > of("active_bytes"), "{question}");
+        assert!(
+            of("active_bytes") >= baseline && of("peak_bytes") > of("active_bytes"),
+            "{question}"
+        );
         assert_eq!(of("peak_delta_bytes"), of("peak_bytes") - baseline);
         assert!(question["memory"]["cache_bytes"].is_u64());
     }

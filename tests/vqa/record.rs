@@ -16,8 +16,7 @@ fn a_run_leaves_its_events_its_report_and_its_log() {
     assert_eq!(runs.len(), 1);
     let run = runs[0].as_ref().unwrap();
     let name = run.file_name().into_string().unwrap();
-    let shape: String =
-        name.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let shape: String = name.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     assert_eq!(shape, "0000-00-00T00-00-00Z-vqa");
     let files: BTreeSet<_> =
         run.path().read_dir().unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -45,7 +44,10 @@ fn a_report_says_what_ran_on_what_and_what_came_of_every_question() {
     let run = place.vqa(&[model.to_str().unwrap()], &["-n", "2", "--max-tokens", "3"]);
     assert!(matches!(run.status, Some(0 | 1)), "{run:#?}");
     let results = place.results();
-    assert_eq!((&results["schema"], &results["schema_version"]), (&"vlm-test.results".into(), &1.into()));
+    assert_eq!(
+        (&results["schema"], &results["schema_version"]),
+        (&"vlm-test.results".into(), &1.into())
+    );
     assert_eq!(results["status"], "completed");
     let provenance = &results["provenance"];
     assert_eq!(provenance["tool_version"], env!("CARGO_PKG_VERSION"));
@@ -57,7 +59,10 @@ fn a_report_says_what_ran_on_what_and_what_came_of_every_question() {
         assert!(!provenance["machine"][field].is_null(), "{field}");
     }
     let loaded = &results["models"][0]["loaded"];
-    assert_eq!((&loaded["model_type"], &loaded["precision"]), (&"smolvlm".into(), &"float32".into()));
+    assert_eq!(
+        (&loaded["model_type"], &loaded["precision"]),
+        (&"smolvlm".into(), &"float32".into())
+    );
     assert!(loaded["mlx_version"].is_string() && loaded["template_sha256"].is_string());
     for question in results["models"][0]["questions"].as_array().unwrap() {
         assert_eq!(question["image_sha256"].as_str().unwrap().len(), 64);
@@ -112,7 +117,18 @@ fn a_report_is_there_after_the_first_of_two_models() {
     let first = place.scripted_weighing("first", 2, "default = 'yes'");
     let second = place.scripted_weighing("second", 1, "load_hang = true");
     let mut run = place
-        .command(&["vqa", "--dataset", "small", "-n", "1", "--output", "out", "--models", &first, &second])
+        .command(&[
+            "vqa",
+            "--dataset",
+            "small",
+            "-n",
+            "1",
+            "--output",
+            "out",
+            "--models",
+            &first,
+            &second,
+        ])
         .spawn()
         .unwrap();
     crate::interrupt::wait_for(|| place.path("out/results.json").exists());
