@@ -1,6 +1,8 @@
 //! The only loop: model by model, question by question, each answer recorded before
 //! anything else happens.
 
+mod ending;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -9,24 +11,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::ending::{conclude, restart_reason, unanswerable};
 use crate::{
     backend::registry::ResolvedModel,
     dataset::Question,
-    memory::{CleanupReason, StepCounter},
+    memory::{CleanupReason, Step, StepCounter},
     results::{
         Event, ModelStatus, ModelUnderTest, Outcome, Provenance, QuestionResult, Recorder,
         ResultsError, RunSettings, RunStatus, checkpoint_digest, sha256_file,
     },
-    suites::vqa::{self, Judgement},
-    vlm::{GenerationOptions, ModelError},
+    suites::vqa,
+    vlm::GenerationOptions,
     worker::{
         Exchange, StartError, WorkerProcess,
         protocol::{self, Load},
     },
 };
 
-/// Workers started for one model before it is given up.
-const MOST_STARTS: usize = 4;
+/// Workers that die one after another, without an answer between, before a model is given up.
+const MOST_DEATHS: usize = 4;
 /// How long a clean-up at a model's end may take.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -96,7 +99,10 @@ struct ModelRun<'a> {
     /// SHA-256 by image file, kept over models.
     images: &'a mut HashMap<PathBuf, Option<String>>,
     worker: Option<WorkerProcess>,
-    starts: usize,
+    /// What ended the last worker, until there is another.
+    death: Option<String>,
+    /// Workers that died since the last answer.
+    deaths: usize,
 }
 
 /// Why a model's part ends before its last question.
@@ -113,7 +119,7 @@ impl<'a> ModelRun<'a> {
         interrupt: &'a AtomicBool,
         images: &'a mut HashMap<PathBuf, Option<String>>,
     ) -> Self {
-        Self { plan, planned, recorder, interrupt, images, worker: None, starts: 0 }
+        Self { plan, planned, recorder, interrupt, images, worker: None, death: None, deaths: 0 }
     }
 
     fn run(mut self) -> Result<ModelStatus, ResultsError> {
@@ -180,11 +186,13 @@ impl<'a> ModelRun<'a> {
 
     /// Starts a worker; the inner error ends the model's part.
     fn start(&mut self, path: &Path) -> Result<Result<(), Stop>, ResultsError> {
-        if self.starts == MOST_STARTS {
-            let reason = format!("its worker died {MOST_STARTS} times");
-            return Ok(Err(Stop::Failed(reason)));
+        if let Some(reason) = self.death.take() {
+            if self.deaths == MOST_DEATHS {
+                let reason = format!("its worker died {MOST_DEATHS} times in a row: {reason}");
+                return Ok(Err(Stop::Failed(reason)));
+            }
+            self.recorder.record(Event::WorkerRestarted { model: self.name(), reason })?;
         }
-        self.starts += 1;
         let settings = &self.plan.settings;
         let load = Load {
             manifest: self.planned.model.manifest.clone(),
@@ -206,12 +214,7 @@ impl<'a> ModelRun<'a> {
     }
 
     /// Asks one question and records its end; `false` when the run was interrupted.
-    fn ask(
-        &mut self,
-        question: &Question,
-        index: usize,
-        step: crate::memory::Step,
-    ) -> Result<bool, ResultsError> {
+    fn ask(&mut self, question: &Question, index: usize, step: Step) -> Result<bool, ResultsError> {
         let (model, position) = (self.name(), index + 1);
         self.recorder.record(Event::QuestionStarted {
             model: model.clone(),
@@ -220,7 +223,8 @@ impl<'a> ModelRun<'a> {
         })?;
         let started = Instant::now();
         let mut result = self.blank(question, position);
-        if let Some(message) = self.unanswerable(question) {
+        if let Some(message) = unanswerable(question) {
+            self.clean_up_unasked(step)?;
             result.outcome = Outcome::Error { message };
             return self.record(model, result, started).map(|()| true);
         }
@@ -246,13 +250,14 @@ impl<'a> ModelRun<'a> {
             return Ok(false);
         }
         conclude(question, answer.exchange, &mut result);
-        let reason = ended_worker.then(|| restart_reason(&result.outcome));
-        self.record(model.clone(), result, started)?;
-        if let Some(reason) = reason {
+        if ended_worker {
             self.worker = None;
-            self.recorder.record(Event::WorkerRestarted { model, reason })?;
+            self.death = Some(restart_reason(&result.outcome));
+            self.deaths += 1;
+        } else {
+            self.deaths = 0;
         }
-        Ok(true)
+        self.record(model, result, started).map(|()| true)
     }
 
     fn record(
@@ -265,18 +270,17 @@ impl<'a> ModelRun<'a> {
         self.recorder.record(Event::QuestionFinished { model, result: Box::new(result) })
     }
 
-    /// What no model can answer or nobody can score, said without asking.
-    fn unanswerable(&self, question: &Question) -> Option<String> {
-        if question.answers.is_empty() {
-            return Some(format!(
-                "question {} has no annotation, so its answer cannot be scored",
-                question.id
-            ));
+    /// The clean-up that is due before a question the worker is not asked.
+    fn clean_up_unasked(&mut self, step: Step) -> Result<(), ResultsError> {
+        let Some(worker) = &mut self.worker else { return Ok(()) };
+        if !self.plan.settings.cleanup.due(step) {
+            return Ok(());
         }
-        if !question.image.is_file() {
-            return Some(format!("{} does not exist", question.image.display()));
+        if let Some(mut record) = worker.clean_up(CleanupReason::Scheduled, CLEANUP_LIMIT) {
+            record.before_question = Some(step.question);
+            self.recorder.record(Event::CleanedUp { model: self.name(), record })?;
         }
-        None
+        Ok(())
     }
 
     fn skip_from(&mut self, index: usize, reason: &str) -> Result<(), ResultsError> {
@@ -336,51 +340,5 @@ impl<'a> ModelRun<'a> {
             revision: manifest.revision.clone(),
             path: path.to_string_lossy().into_owned(),
         }
-    }
-}
-
-/// Writes how an exchange ended into the question's result.
-fn conclude(question: &Question, exchange: Exchange, result: &mut QuestionResult) {
-    result.outcome = match exchange {
-        Exchange::Answered { generation, memory } => {
-            (result.usage, result.timings_ms) = (Some(generation.usage), Some(generation.timings));
-            result.memory = Some(memory);
-            match vqa::judge(question, &generation) {
-                Judgement::Empty { raw } => Outcome::Empty { raw },
-                Judgement::Scored { raw, scored, finish_reason } => Outcome::Answered {
-                    raw,
-                    extracted: scored.extracted,
-                    normalised: scored.normalised,
-                    scores: scored.scores,
-                    finish_reason,
-                },
-            }
-        }
-        Exchange::Failed {
-            error:
-                ModelError::Image(message) | ModelError::Prompt(message) | ModelError::Compute(message),
-            ..
-        } => Outcome::Error { message },
-        Exchange::TimedOut { limit } => Outcome::TimedOut { limit_ms: limit.as_millis() as u64 },
-        Exchange::Crashed(death) => Outcome::Crashed {
-            signal: death.signal,
-            exit_code: death.exit_code,
-            detail: death.detail,
-        },
-        Exchange::Interrupted => Outcome::Skipped { reason: "interrupted".to_owned() },
-    };
-}
-
-fn restart_reason(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::TimedOut { limit_ms } => format!("no answer within {} s", *limit_ms as f64 / 1e3),
-        Outcome::Crashed { signal: Some(signal), .. } => {
-            format!("the worker was ended by signal {signal}")
-        }
-        Outcome::Crashed { exit_code: Some(code), .. } => {
-            format!("the worker ended with status {code}")
-        }
-        Outcome::Error { message } => message.clone(),
-        _ => "the worker ended".to_owned(),
     }
 }

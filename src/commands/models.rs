@@ -30,7 +30,7 @@ pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
 
 fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
     let weight_bytes = model.weight_bytes();
-    let (runnable, status) = status(model, weight_bytes, memory);
+    let status = status(model, weight_bytes, memory);
     let place = match &model.location {
         Location::Present(path) => path.to_string_lossy().into_owned(),
         Location::Embedded(_) => "built in".to_owned(),
@@ -41,26 +41,33 @@ fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
         aliases: model.manifest.aliases.clone(),
         family: model.model_type().unwrap_or_default(),
         weight_bytes,
-        runnable,
-        status,
+        runnable: status.is_ok(),
+        status: status.as_ref().map_or_else(|unfit| unfit.word, |()| "ready").to_owned(),
+        problem: status.err().and_then(|unfit| unfit.problem),
         place,
     }
 }
 
-fn status(model: &ResolvedModel, weights: Option<u64>, memory: Option<u64>) -> (bool, String) {
+/// Why a model cannot run here: a word for the table, and the whole of it where a word
+/// does not do.
+struct Unfit {
+    word: &'static str,
+    problem: Option<String>,
+}
+
+fn status(model: &ResolvedModel, weights: Option<u64>, memory: Option<u64>) -> Result<(), Unfit> {
+    let unfit = |word| Err(Unfit { word, problem: None });
     if !model.is_built() {
-        return (false, "family not built yet".to_owned());
+        return unfit("family not built yet");
     }
     if let Location::Missing { .. } = model.location {
-        return (false, "not downloaded".to_owned());
+        return unfit("not downloaded");
     }
     if let Err(error) = model.ready() {
-        return (false, error.to_string());
+        return Err(Unfit { word: "unusable", problem: Some(error.to_string()) });
     }
     match (weights, memory) {
-        (Some(weights), Some(memory)) if weights > memory => {
-            (false, "larger than this machine's memory".to_owned())
-        }
-        _ => (true, "ready".to_owned()),
+        (Some(weights), Some(memory)) if weights > memory => unfit("larger than memory"),
+        _ => Ok(()),
     }
 }

@@ -4,9 +4,9 @@ use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use super::{LOAD_LIMIT, catch_interrupts, this_program};
 use crate::{
-    backend::registry::{Registry, ResolvedModel},
+    backend::registry::{Location, Registry, ResolvedModel},
     cli::VqaArgs,
-    dataset::{self, Dataset, DatasetError, Selection},
+    dataset::{self, Dataset, DatasetError, NoDataset, Selection},
     embedded,
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
@@ -45,10 +45,15 @@ fn models(args: &VqaArgs) -> Result<Vec<ResolvedModel>, CommandError> {
     let registry = Registry::load()?;
     let mut models: Vec<ResolvedModel> = Vec::new();
     for name in &args.models {
-        let model = registry.resolve(name)?;
-        if models.iter().all(|known| known.manifest.name != model.manifest.name) {
-            models.push(model);
+        let mut model = registry.resolve(name)?;
+        let namesake = |known: &&ResolvedModel| known.manifest.name == model.manifest.name;
+        match models.iter().find(namesake) {
+            Some(known) if same_place(&known.location, &model.location) => continue,
+            // Two folders may have one name; the record must tell them apart.
+            Some(_) => model.manifest.name.clone_from(name),
+            None => {}
         }
+        models.push(model);
     }
     // Nothing to run is said at once; one that is missing among others is recorded.
     if models.iter().all(|model| model.ready().is_err())
@@ -60,6 +65,18 @@ fn models(args: &VqaArgs) -> Result<Vec<ResolvedModel>, CommandError> {
     Ok(models)
 }
 
+/// Whether two models of one name are one model.
+fn same_place(one: &Location, other: &Location) -> bool {
+    match (one, other) {
+        (Location::Present(one), Location::Present(other)) => {
+            one == other || one.canonicalize().ok() == other.canonicalize().ok()
+        }
+        (Location::Embedded(_), Location::Embedded(_))
+        | (Location::Missing { .. }, Location::Missing { .. }) => true,
+        _ => false,
+    }
+}
+
 fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
     let selection =
         Selection { questions: Some(args.questions), seed: args.seed, only: args.only.clone() };
@@ -69,9 +86,24 @@ fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
                 .unpack()
                 .map_err(|error| CommandError::new(ExitStatus::CouldNotTest, error))?
         }
+        Err(DatasetError::NoDataset(unknown)) => {
+            return Err(DatasetError::NoDataset(knowing_the_built_in(unknown)).into());
+        }
         found => found?,
     };
     Ok(dataset::load(&root, None, &selection)?)
+}
+
+/// The dataset that is part of the program is known even where no folder holds one.
+fn knowing_the_built_in(mut unknown: NoDataset) -> NoDataset {
+    let name = embedded::DATASET.name;
+    if !unknown.known.iter().any(|known| known == name) {
+        unknown.known.push(name.to_owned());
+        unknown.known.sort();
+        let near = strsim::jaro_winkler(&unknown.name.to_lowercase(), name) >= 0.7;
+        unknown.nearest = unknown.nearest.or_else(|| near.then(|| name.to_owned()));
+    }
+    unknown
 }
 
 fn introduction(dataset: &Dataset) -> String {
