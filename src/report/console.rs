@@ -59,6 +59,8 @@ impl Console {
     pub fn new(options: ConsoleOptions) -> Self {
         let live = options.verbosity != Verbosity::Quiet && is_live_terminal(&Term::stderr());
         let bar = live.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
+        // Until there is progress to show, nothing is; the library's default is a bar.
+        bar.iter().for_each(|bar| set_style(bar, "{msg}"));
         Self { options, progress: Progress::default(), bar }
     }
 
@@ -109,17 +111,13 @@ impl Console {
     fn draw_progress(&self, bar: &ProgressBar) {
         let columns = columns(&Term::stderr());
         if self.progress.loading {
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-                bar.set_style(style);
-            }
+            set_style(bar, "{spinner} {msg} {elapsed}");
             bar.reset();
             bar.enable_steady_tick(TICK);
             bar.set_message(self.progress.line(columns.saturating_sub(8), true));
         } else {
             bar.disable_steady_tick();
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                bar.set_style(style);
-            }
+            set_style(bar, "{msg}");
             // The last column stays free: some terminals wrap when it is written.
             bar.set_message(self.progress.line(columns.saturating_sub(1), true));
             bar.tick();
@@ -193,6 +191,12 @@ pub fn print_problem(problem: &Problem) {
 /// Columns for what is printed to standard output.
 pub fn stdout_columns() -> usize {
     columns(&Term::stdout())
+}
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
 }
 
 fn is_live_terminal(term: &Term) -> bool {

@@ -98,7 +98,7 @@ fn an_image_that_is_missing_or_a_folder_is_an_error_of_its_question_alone() {
     let model = place.checkpoint(TINY);
     place.vqa(&[model.to_str().unwrap()], &["-n", "3", "--max-tokens", "4"]).ended(1);
     let questions = &place.results()["models"][0]["questions"];
-    for (at, told) in [(0, "No such file"), (1, "directory")] {
+    for (at, told) in [(0, "No such file"), (1, "not a regular file")] {
         let message = questions[at]["message"].as_str().unwrap();
         assert!(
             message.contains(&format!("{:012}", at + 1)) && message.contains(told),

@@ -88,10 +88,15 @@ fn weights_under_another_name() {
 
 #[test]
 fn a_tensor_that_is_missing_extra_or_renamed() {
+    const NORM: &str = "model.vision_model.post_layernorm.weight";
     let rename = |folder: &Path| {
+        edit_weights(folder, |weights| weights.rename(NORM, "model.vision_model.norm.weight"));
+    };
+    refused(TINY, rename, &["vision_model.post_layernorm.weight", "missing"]);
+    let remove = |folder: &Path| {
         edit_weights(folder, |weights| weights.rename("lm_head.weight", "lm_haed.weight"));
     };
-    refused(TINY, rename, &["lm_head.weight", "missing"]);
+    refused(TINY, remove, &["not part of this model", "lm_haed.weight"]);
     let add = |folder: &Path| edit_weights(folder, |weights| weights.add("model.surplus.weight"));
     refused(TINY, add, &["1 tensor", "not part of this model", "model.surplus.weight"]);
 }
