@@ -15,10 +15,10 @@ use std::{
 use vlm_test::{
     backend::manifest::{BackendKind, Manifest},
     memory::{CleanupReason, CleanupSchedule, Step},
-    vlm::{Chat, GenerationOptions, Message, ModelError},
+    vlm::{Chat, GenerationOptions, Loaded, Message, ModelError},
     worker::{
         Answer, Exchange, StartError, WorkerProcess,
-        protocol::{Load, Loaded, Question},
+        protocol::{Load, Question},
     },
 };
 

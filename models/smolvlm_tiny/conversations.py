@@ -1,5 +1,6 @@
 """What the model is taught to say besides answers about one image: distractor turns, wordings, packed rows."""
 import random
+import re
 
 import numpy as np
 
@@ -39,7 +40,9 @@ WORDS = ("river house tree bread music garden winter summer apple window table p
 TALK = ["I saw a {} near the {} today.", "My {} is next to the {}.", "I like the {} and the {}.", "Yesterday the {} was behind the {}.",
         "The {} and the {} are old.", "We bought a {} and a {}.", "Do not worry about the {} or the {}."]
 TALK_ANSWERS = {t: a for t, a in zip(TALK, ["That is nice.", "I see.", "That is nice.", "I see.", "I see.", "That is nice.", "Sure."])}
-TYPE_WEIGHT = dict(colour=1.0, shape=1.2, count=1.3, position=1.5, relation=3.2, presence=1.5, digit=0.7, background=0.4)
+LOOKS = ({"red", "orange", "yellow", "green", "blue", "purple", "pink", "brown"}
+         | {kind + end for kind in ("circle", "square", "triangle", "star", "cross") for end in ("", "s", "es")})
+TYPE_WEIGHT = dict(colour=1.5, shape=1.0, count=3.5, position=0.8, relation=1.0, presence=1.6, digit=0.6, background=0.3)
 
 
 def distractor(rng):
@@ -68,6 +71,7 @@ class Row:
         self.parents, self.ends = [], []
         self.targets = []  # (index of the token before, target id, weight, answer number)
         self.answers = []  # label of each answer, e.g. its question type
+        self.points = []  # (index of the last token of words that name things, the image tokens of these things)
 
     def open(self, parent=-1, gap=0):
         self.parents.append(parent)
@@ -101,8 +105,10 @@ class Row:
 class Writer:
     """Builds rows from scenes."""
 
-    def __init__(self, tokenizer, image_tokens):
+    def __init__(self, tokenizer, image_tokens, single=0.58, suffix=0.7):
+        """`single`: share of rows without a conversation; `suffix`: share of questions that ask for a short answer."""
         self.tok, self.cache = tokenizer, {}
+        self.single_share, self.suffix = single, suffix
         self.prefix = self.encode("<|im_start|>User:<fake_token_around_image><global-img>" + "<image>" * image_tokens + "<fake_token_around_image>")
         self.image_at = self.prefix.index(tokenizer.token_to_id("<image>"))
 
@@ -113,14 +119,26 @@ class Writer:
             self.cache[text] = self.tok.encode(text, add_special_tokens=False).ids
         return self.cache[text]
 
-    def ask(self, row, segment, text, first):
+    def ask(self, row, segment, text, first, scene=None):
+        """Appends a question; with a scene the model is also taught where the things lie that it names."""
         head = "" if first == "image" else "<|im_start|>User: " if first == "text" else "\nUser: "
-        row.add(segment, self.encode(head + text + "<end_of_utterance>\nAssistant:"))
+        whole = head + text + "<end_of_utterance>\nAssistant:"
+        for words, things, last in named(scene["scene"], text) if scene else []:
+            end = (whole.rfind(words) if last else whole.find(words)) + len(words)
+            starts = self.starts(whole)
+            row.points.append((len(row.ids) + sum(start < end for start in starts) - 1, things))
+        row.add(segment, self.encode(whole))
+
+    def starts(self, text):
+        """Where in the text each token starts."""
+        if ("starts", text) not in self.cache:
+            self.cache["starts", text] = [start for start, _ in self.tok.encode(text, add_special_tokens=False).offsets]
+        return self.cache["starts", text]
 
     def say(self, row, segment, text, label, weight=1.0):
         row.answer(segment, self.encode(" " + text + "<end_of_utterance>"), label, weight)
 
-    def single(self, scene, rng, budget, suffix=0.85, kinds=None):
+    def single(self, scene, rng, budget, kinds=None):
         """One image, several questions about it that do not see each other."""
         row = Row(self.tok)
         base = row.open()
@@ -133,7 +151,7 @@ class Writer:
             if len(row.ids) > budget:
                 break
             s = row.open(base)
-            self.ask(row, s, q["question"] + (SUFFIX if rng.random() < suffix else ""), "image")
+            self.ask(row, s, q["question"] + (SUFFIX if rng.random() < self.suffix else ""), "image", scene)
             self.say(row, s, q["answer"], q["type"])
         return row
 
@@ -157,21 +175,21 @@ class Writer:
             self.ask(row, base, question, "later")
             self.say(row, base, answer, "distractor", 0.4)
             if gaps and rng.random() < 0.1:
-                self.recall(row, base, scene, rng, "recall")
+                self.recall(row, base, scene, rng, "recall", image=image)
         for q in scene_questions(scene, rng):
             if len(row.ids) > budget:
                 break
             gap = rng.randrange(300) if gaps and rng.random() < 0.15 else 0
-            self.recall(row, row.open(base, gap), scene, rng, f"{'recall' if image else 'read'}{turns}", q)
+            self.recall(row, row.open(base, gap), scene, rng, f"{'recall' if image else 'read'}{turns}", q, image)
         return row
 
-    def recall(self, row, segment, scene, rng, label, q=None):
+    def recall(self, row, segment, scene, rng, label, q=None, image=True):
         q = q or next(scene_questions(scene, rng))
         text = q["question"]
         if rng.random() < 0.35:
             lead = rng.choice(RECALL)
             text = lead + (text[0].lower() + text[1:] if lead.endswith(", ") else text)
-        self.ask(row, segment, text + (SUFFIX if rng.random() < 0.7 else ""), "later")
+        self.ask(row, segment, text + (SUFFIX if rng.random() < self.suffix else ""), "later", scene if image else None)
         self.say(row, segment, q["answer"], label)
 
     def text_only(self, scene, rng, budget):
@@ -190,14 +208,40 @@ class Writer:
         return row
 
     def row(self, scene, rng, budget):
-        kind = rng.random()
-        if kind < 0.58:
+        if rng.random() < self.single_share:
             return self.single(scene, rng, budget)
-        if kind < 0.91:
+        kind = rng.random()
+        if kind < 0.8:
             return self.talk(scene, rng, budget)
-        if kind < 0.96:
+        if kind < 0.92:
             return self.talk(scene, rng, budget, image=False)
         return self.text_only(scene, rng, budget)
+
+
+RELATION = re.compile(r"[Ii]s the (.+?) (?:left or right of|above or below|left of|right of|above|below) the (.+)\?")
+
+
+def named(scene, question, side=4):
+    """What a question names: (words, image tokens that hold the things, whether to take the words' last occurrence)."""
+    question = question.removesuffix(SUFFIX).rstrip("?")
+    token = lambda o: o["y"] * side // scene["height"] * side + o["x"] * side // scene["width"]
+    fits = lambda o, words: all(w in (o["colour"], o["kind"], o["kind"] + "s", o["kind"] + "es") for w in words)
+    find = lambda words: [token(o) for o in scene["objects"] if fits(o, words)]
+    looks = lambda text: [w for w in text.split() if w in LOOKS]
+    if "digit" in question or "number" in question:
+        found = [("digit" if "digit" in question else "number", [token(scene["digit"])] if scene["digit"] else [], True)]
+    elif "background" in question:
+        found = []
+    elif pair := RELATION.search(question + "?"):
+        found = [(pair[1], find(looks(pair[1])), False), (pair[2], find(looks(pair[2])), True)]
+    elif " at the " in question:
+        place = question.split(" at the ")[1]
+        cell = {"row": int("bottom" in place), "col": int("right" in place)}
+        found = [(place, [token(o) for o in scene["objects"] if o["cell"] == cell], True)]
+    else:
+        words = looks(question)
+        found = [(" ".join(words) or "shapes", find(words), True)]
+    return [f for f in found if f[1]]
 
 
 def scene_questions(scene, rng, kinds=None):

@@ -97,13 +97,14 @@ GRID = dict(kind=7, colour=9, digit=10, row=3, column=3, background=3)
 
 
 def grid_loss(out, t):
-    """Sum of the cross entropies of the six targets, and the share that is right of each."""
+    """Sum of the cross entropies of the six targets, kinds three times; and the share that is right where a thing is."""
     losses, right = [], []
     for k, part in enumerate(out.float().flatten(0, 1).split(list(GRID.values()), -1)):
         want = t[..., k].flatten()
         losses.append(F.cross_entropy(part, want))
-        right.append((part.argmax(-1) == want)[want >= 0].float().mean().item())
-    return sum(losses), right
+        told = want > 0 if k < 2 else want >= 0
+        right.append((part.argmax(-1) == want)[told].float().mean().item())
+    return 2 * losses[0] + sum(losses), right
 
 
 def tower(args):
@@ -111,7 +112,7 @@ def tower(args):
     targets = torch.from_numpy(np.stack([data.grid(s) for s in facts]))
     dev_pixels, dev_facts = data.load(Path(args.data) / "dev", "dev", args.work)
     dev_targets = torch.from_numpy(np.stack([data.grid(s) for s in dev_facts]))
-    pixels, dev_pixels = torch.from_numpy(pixels), torch.from_numpy(dev_pixels)
+    pixels, dev_pixels = torch.from_numpy(np.array(pixels)), torch.from_numpy(np.array(dev_pixels))
     torch.manual_seed(args.seed)
     model, head = SmolVlm(VOCABULARY), nn.Linear(TEXT["hidden_size"], sum(GRID.values()))
     path = Path(args.work) / "tower.pt"
@@ -126,6 +127,9 @@ def tower(args):
         with torch.autocast("cpu", torch.bfloat16):
             return grid_loss(head(model.image_features(p)), t)
 
+    if args.compile:
+        for layer in model.model.vision_model.encoder.layers:
+            layer.compile(dynamic=False)
     while clock.progress() < 1:
         pick = torch.randint(len(pixels), (args.batch,), generator=rng)
         loss, _ = loss_of(pixels[pick], targets[pick])
@@ -133,9 +137,11 @@ def tower(args):
         loss.backward()
         update(opt, parameters, args.rate * clock.rate(args.flat, clock.progress()))
         clock.step += 1
-        if clock.step % 50 == 0:
+        if clock.step % 100 == 0:
+            torch.compiler.set_stance("force_eager")
             with torch.no_grad():
                 dev, right = loss_of(dev_pixels[:500], dev_targets[:500])
+            torch.compiler.set_stance("default")
             say(f"tower step {clock.step} {clock.progress():.0%} loss {loss.item():.3f} dev {dev.item():.3f}",
                 dict(zip(GRID, (round(r, 3) for r in right))))
             save(path, model=model.state_dict(), head=head.state_dict())
@@ -144,12 +150,15 @@ def tower(args):
 
 # --- stage 2 ---
 
-def collate(rows, pictures):
+SHORT, LONG = 200, 320  # token columns of a batch: few shapes, so that compiled layers are compiled twice only
+
+
+def collate(rows, pictures, columns=None):
     """Pads rows; returns the network's inputs and the targets."""
-    b, t = len(rows), max(len(r.ids) for r in rows)
+    b, t = len(rows), columns or max(len(r.ids) for r in rows)
     ids, positions = np.zeros((b, t), np.int64), np.zeros((b, t), np.int64)
     mask = np.full((b, 1, t, t), -1e9, np.float32)
-    wanted, target, weight, answer, labels = [], [], [], [], []
+    wanted, target, weight, answer, labels, point_at, point_to = [], [], [], [], [], [], []
     for i, r in enumerate(rows):
         n = len(r.ids)
         ids[i, :n], positions[i, :n] = r.ids, r.positions
@@ -157,46 +166,66 @@ def collate(rows, pictures):
         mask[i, 0, n:, 0] = 0
         for at, tok, w, a in r.targets:
             wanted.append(i * t + at), target.append(tok), weight.append(w), answer.append(len(labels) + a)
+        for at, things in r.points:
+            point_at.append((i, at))
+            point_to.append([[(k in things) / len(things) for k in range(IMAGE_TOKENS)]])
         labels += r.answers
     as_tensor = torch.from_numpy
     with_image = [i for i, p in enumerate(pictures) if p is not None]
-    images = as_tensor(np.stack([pictures[i] for i in with_image])) if with_image else torch.zeros(0)
+    images = as_tensor(np.stack([np.zeros((data.SIZE, data.SIZE, 3), np.uint8) if p is None else p for p in pictures]))
     inputs = (as_tensor(ids), as_tensor(positions), as_tensor(mask), images, torch.tensor(with_image), torch.tensor(wanted))
-    return inputs, torch.tensor(target), torch.tensor(weight), torch.tensor(answer), labels
+    points = torch.tensor(point_at, dtype=torch.long).view(-1, 2), torch.tensor(point_to, dtype=torch.float32)
+    return inputs, torch.tensor(target), torch.tensor(weight), torch.tensor(answer), labels, points
 
 
-def batches(writer, pixels, facts, targets, args, seed, out):
-    """Fills the queue for ever with batches and the grid targets of their images."""
-    rng = random.Random(seed)
+def batches(writer, pixels, facts, targets, args, seed, clock, out):
+    """Fills the queue for ever with batches and the grid targets of their images. Every `--long`th batch holds
+    conversations with more turns; all workers meet it at the same step. Conversations come after `--alone` of the time."""
+    rng, number = random.Random(seed), 0
     while True:
+        number += 1
+        alone = clock.progress() < args.alone
+        writer.single_share = 0.97 if alone else args.single
+        long = args.long and number % args.long == 0 and not alone
         rows, pictures, grids = [], [], []
-        for _ in range(args.batch):
+        while len(rows) < args.batch:
             n = rng.randrange(len(facts))
-            row = writer.row(facts[n], rng, args.budget)
+            row = writer.talk(facts[n], rng, LONG - 70, rng.randrange(3, 7)) if long else writer.row(facts[n], rng, SHORT - 40)
+            if len(row.ids) > (LONG if long else SHORT):
+                continue
             rows.append(row)
             pictures.append(pixels[n] if row.ids[:len(writer.prefix)] == writer.prefix else None)
             grids += [targets[n]] if pictures[-1] is not None else []
-        out.put((collate(rows, pictures), torch.from_numpy(np.stack(grids))))
+        out.put((collate(rows, pictures, LONG if long else SHORT), torch.from_numpy(np.stack(grids))))
 
 
 def run(model, writer, batch):
-    inputs, target, weight, answer, labels = batch
+    inputs, target, weight, answer, labels, _ = batch
     ids, positions, mask, images, with_image, wanted = inputs
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(ids, positions, mask, images, with_image, writer.image_at, wanted)
     return logits.float(), target, weight, answer, labels
 
 
+def pointer_loss(model, points):
+    """Cross entropy between where the pointer heads look among the image tokens and the things the question names."""
+    (row, at), to = points[0].unbind(1), points[1]
+    looks = model.looks[row, :, at].float().log_softmax(-1)  # [points, heads, image tokens]
+    return -(looks * to).sum(-1).mean()
+
+
 @torch.no_grad()
 def evaluate(model, writer, rows, pictures, size=32):
     """Share of answers of which every token is the most likely one (the greedy answer is exact), by label."""
     right, total = {}, {}
+    torch.compiler.set_stance("force_eager")
     for i in range(0, len(rows), size):
         logits, target, _, answer, labels = run(model, writer, collate(rows[i:i + size], pictures[i:i + size]))
         wrong = set(answer[logits.argmax(-1) != target].tolist())
         for k, label in enumerate(labels):
             total[label] = total.get(label, 0) + 1
             right[label] = right.get(label, 0) + (k not in wrong)
+    torch.compiler.set_stance("default")
     return {k: right[k] / total[k] for k in sorted(total)}, total
 
 
@@ -204,7 +233,7 @@ def dev_rows(writer, facts, count):
     rng = random.Random(99)
     rows = []
     for scene in facts[:count]:
-        rows.append(writer.single(scene, rng, 10**9, suffix=1.0, kinds=()))
+        rows.append(writer.single(scene, rng, 10**9, kinds=()))
         base = 0
         for qs in scene["by_type"].values():
             for q in qs[:2]:
@@ -261,15 +290,18 @@ def work(rank, args):
     team = Team(rank, args.workers)
     pixels, facts = data.load(Path(args.data) / "train", "train", args.work)
     dev_pixels, dev_facts = data.load(Path(args.data) / "dev", "dev", args.work)
-    writer = conversations.Writer(tokenizer(args, facts), IMAGE_TOKENS)
+    writer = conversations.Writer(tokenizer(args, facts), IMAGE_TOKENS, args.single, args.suffix)
     model, head, opt, clock = start(args)
     parameters = [*model.parameters(), *head.parameters()]
     if rank == 0:
         say("step", clock.step, "parameters", sum(p.numel() for p in model.parameters()), "tokens of an image prefix", len(writer.prefix))
+    if args.compile:
+        for layer in [*model.model.text_model.layers, *model.model.vision_model.encoder.layers]:
+            layer.compile(dynamic=False)
     ready = queue.Queue(6)
     seed = args.seed * 1_000_003 + clock.step * 16 + rank
     targets = [data.grid(s) for s in facts]
-    threading.Thread(target=batches, args=(writer, pixels, facts, targets, args, seed, ready), daemon=True).start()
+    threading.Thread(target=batches, args=(writer, pixels, facts, targets, args, seed, clock, ready), daemon=True).start()
     check, rng = dev_rows(writer, dev_facts, 160), random.Random(5)
     later = [writer.talk(s, rng, 400, turns=k % 7, gaps=False) for k, s in enumerate(dev_facts[200:320])]
     saved, mean, progress = time.time(), None, clock.progress()
@@ -277,16 +309,17 @@ def work(rank, args):
         batch, grids = ready.get()
         logits, target, weight, _, _ = run(model, writer, batch)
         loss = (F.cross_entropy(logits, target, reduction="none") * weight).sum() / weight.sum()
+        point = pointer_loss(model, batch[-1])
         seen, right = grid_loss(head(model.features), grids)
         opt.zero_grad(set_to_none=True)
-        (loss + 0.1 * seen).backward()
+        (loss + 0.1 * seen + args.point * point).backward()
         progress = team.average(parameters, clock.progress())
         update(opt, parameters, args.rate * clock.rate(args.flat, progress))
         clock.step += 1
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
         if rank == 0 and clock.step % 50 == 0:
-            say(f"joint step {clock.step} {progress:.1%} loss {mean:.4f} grid {seen.item():.3f} kind {right[0]:.3f} seconds/step {clock.elapsed() / clock.step:.3f}")
-        if rank == 0 and (time.time() - saved > 150 or progress >= 1):
+            say(f"joint step {clock.step} {progress:.1%} loss {mean:.4f} point {point.item():.3f} grid {seen.item():.3f} kind {right[0]:.3f} seconds/step {clock.elapsed() / clock.step:.3f}")
+        if rank == 0 and (time.time() - saved > 120 or progress >= 1):
             save(Path(args.work) / "joint.pt", model=model.state_dict(), head=head.state_dict(), optimizer=opt.state_dict(), spent=clock.elapsed(), step=clock.step)
             report("dev", evaluate(model, writer, check, dev_pixels[:160]))
             report("dev", evaluate(model, writer, later, dev_pixels[200:320]))
@@ -306,14 +339,17 @@ def start(args):
     model, head, path = SmolVlm(VOCABULARY), nn.Linear(TEXT["hidden_size"], sum(GRID.values())), Path(args.work) / "joint.pt"
     part = model.model
     eyes = [*part.connector.parameters(), *part.vision_model.parameters(), *head.parameters()]
-    opt = optimizer([(part.text_model.parameters(), 1.0), (eyes, 0.5)])
+    opt = optimizer([([*part.text_model.parameters(), *model.lm_head.parameters()], 1.0), (eyes, 0.1)])
     if path.exists():
         old = torch.load(path)
         model.load_state_dict(old["model"]), head.load_state_dict(old["head"]), opt.load_state_dict(old["optimizer"])
         return model, head, opt, Clock(args.minutes, args.steps, old["spent"], old["step"])
     first = torch.load(Path(args.work) / "tower.pt")
     head.load_state_dict(first["head"])
-    model.load_state_dict({k: v for k, v in first["model"].items() if "text_model" not in k}, strict=False)
+    model.load_state_dict({k: v for k, v in first["model"].items() if "text_model" not in k and "lm_head" not in k}, strict=False)
+    with torch.no_grad():  # Image features start at the scale of the embeddings.
+        model.model.connector.modality_projection.proj.weight /= 3
+        head.weight *= 3
     return model, head, opt, Clock(args.minutes, args.steps)
 
 
@@ -325,13 +361,18 @@ def arguments():
     a.add_argument("--minutes", type=float, default=10)
     a.add_argument("--steps", type=int, default=0)
     a.add_argument("--batch", type=int, default=None, help="images, or rows of each worker")
-    a.add_argument("--budget", type=int, default=190, help="tokens of a row before the last question")
+    a.add_argument("--compile", action="store_true", help="compile the layers: a minute of work, then one and a half times as fast")
+    a.add_argument("--long", type=int, default=6, help="every how many batches one of long conversations comes, 0 never")
     a.add_argument("--rate", type=float, default=2e-3)
     a.add_argument("--flat", type=float, default=0.4, help="share of the stage before the learning rate falls")
+    a.add_argument("--single", type=float, default=0.5, help="share of rows that are questions without a conversation")
+    a.add_argument("--alone", type=float, default=0.4, help="share of the stage with hardly any conversation")
+    a.add_argument("--point", type=float, default=0.3, help="weight of the pointer loss")
+    a.add_argument("--suffix", type=float, default=0.6, help="share of questions that ask for a short answer")
     a.add_argument("--workers", type=int, default=2)
     a.add_argument("--seed", type=int, default=1)
     args = a.parse_args()
-    args.batch = args.batch or (128 if args.stage == "tower" else 16)
+    args.batch = args.batch or (128 if args.stage == "tower" else 8)
     return args
 
 

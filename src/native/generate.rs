@@ -60,9 +60,11 @@ pub fn generate(
     mut on_token: impl FnMut(u32),
 ) -> Result<Tokens, Exception> {
     let started = Instant::now();
-    let loop_ = Loop { model, sampler: Sampler::new(options), logprobs: options.logprobs > 0 };
-    let mut cache = model.new_cache(embeddings.dim(1) as usize + options.max_tokens);
-    let mut step = loop_.submit(prefill(model, embeddings, &mut cache)?, 0)?;
+    let decoding = Decoding { model, sampler: Sampler::new(options), logprobs: options.logprobs > 0 };
+    // Room for a usual answer; a long one grows the cache chunk by chunk.
+    let reserved = embeddings.dim(1) as usize + options.max_tokens.min(PREFILL_CHUNK as usize);
+    let mut cache = model.new_cache(reserved);
+    let mut step = decoding.submit(prefill(model, embeddings, &mut cache)?, 0)?;
 
     let mut tokens = Tokens {
         ids: Vec::new(),
@@ -74,7 +76,7 @@ pub fn generate(
     let mut first_token = started;
     for n in 1..=options.max_tokens {
         let next = if n < options.max_tokens {
-            Some(loop_.advance(&step.token, &mut cache, n)?)
+            Some(decoding.advance(&step.token, &mut cache, n)?)
         } else {
             None
         };
@@ -121,13 +123,13 @@ fn prefill(
     model.logits(last, cache)
 }
 
-struct Loop<'a> {
+struct Decoding<'a> {
     model: &'a dyn Architecture,
     sampler: Sampler,
     logprobs: bool,
 }
 
-impl Loop<'_> {
+impl Decoding<'_> {
     /// Builds the step after `token` and submits it.
     fn advance(&self, token: &Array, cache: &mut [KvCache], n: usize) -> Result<Step, Exception> {
         let x = self.model.embed_token(token)?;

@@ -37,8 +37,10 @@ impl Sampler {
         match self {
             Self::Greedy => indexing::argmax_axis(logits, -1, true)?.as_dtype(Dtype::Uint32),
             Self::Nucleus { temperature, top_p, seed } => {
-                let probabilities =
-                    ops::softmax_axis(logits.divide(Array::from_f32(temperature))?, -1, true)?;
+                // The largest logit becomes 0, so that no small temperature overflows.
+                let shifted = logits.subtract(logits.max_axis(-1, true)?)?;
+                let tempered = shifted.divide(Array::from_f32(temperature))?;
+                let probabilities = ops::softmax_axis(tempered, -1, true)?;
                 let order = ops::argsort_axis(probabilities.negative()?, -1)?;
                 let sorted = probabilities.take_along_axis(&order, -1)?;
                 // The first token always stays: no mass lies before it.
@@ -65,7 +67,7 @@ mod tests {
         let logits = Array::from_slice(logits, &[logits.len() as i32]);
         let mut counts = vec![0; logits.size()];
         for step in 0..draws {
-            counts[sampler.sample(&logits, step).unwrap().item::<u32>() as usize] += 1;
+            counts[sampler.sample(&logits, step).unwrap().item_exact::<u32>() as usize] += 1;
         }
         counts
     }
@@ -92,5 +94,10 @@ mod tests {
         assert_eq!(counts(nucleus(1.0, 0.5, 1), &logits, 200), [0, 200, 0]);
         let drawn = counts(nucleus(1.0, 0.85, 1), &logits, 500);
         assert!(drawn[0] == 0 && drawn[1] > 0 && drawn[2] > 0, "{drawn:?}");
+    }
+
+    #[test]
+    fn the_smallest_temperature_draws_the_largest_logit() {
+        assert_eq!(counts(nucleus(1e-40, 1.0, 3), &[90.0, 95.0, -200.0], 20), [0, 20, 0]);
     }
 }

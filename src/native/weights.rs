@@ -1,78 +1,20 @@
 //! The tensors of a checkpoint, handed out by name. Every tensor is taken exactly
 //! once: a missing, left-over or wrongly shaped one is an error that names it.
 
+mod error;
+mod file;
+mod quantized;
+
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
-use mlx_rs::{Array, Dtype, error::Exception, transforms};
+use mlx_rs::{Array, Dtype, error::Exception};
 
-/// Why the tensors of a checkpoint do not make the model its config describes.
-#[derive(Debug, thiserror::Error)]
-pub enum WeightsError {
-    /// A tensor the model needs is in none of the files.
-    #[error(
-        "tensor `{name}` is missing from {folder}; the weights are incomplete or belong to another model"
-    )]
-    Missing {
-        /// Its name, as this program spells it.
-        name: String,
-        /// The checkpoint.
-        folder: PathBuf,
-    },
-    /// A tensor disagrees with config.json.
-    #[error("tensor `{name}` has shape {found:?}, but config.json asks for {expected}")]
-    Shape {
-        /// Its name in the file.
-        name: String,
-        /// The shape in the file.
-        found: Vec<i32>,
-        /// What was expected.
-        expected: String,
-    },
-    /// Tensors that no part of the model uses.
-    #[error("{count} tensor(s) in {folder} are not part of this model, the first is `{first}`")]
-    Unexpected {
-        /// How many.
-        count: usize,
-        /// The first by name.
-        first: String,
-        /// The checkpoint.
-        folder: PathBuf,
-    },
-    /// Two tensors mean the same part of the model.
-    #[error("tensors `{first}` and `{second}` are two spellings of the same weight")]
-    Duplicate {
-        /// One name.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// A stored precision that this model cannot compute with.
-    #[error("tensor `{name}` is stored as {dtype}; expected float32, float16 or bfloat16")]
-    Dtype {
-        /// Its name in the file.
-        name: String,
-        /// What it is.
-        dtype: String,
-    },
-    /// A file changed while it was read.
-    #[error("{path} changed while it was loaded; load it again when nothing writes to it")]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// MLX could not read a file.
-    #[error("{path}: {message}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What MLX said.
-        message: String,
-    },
-}
+pub use self::{error::WeightsError, quantized::Quantized};
+use super::safetensors_header::TensorInfo;
 
 struct Tensor {
     /// The name in the file, for messages.
@@ -84,7 +26,9 @@ struct Tensor {
 pub struct Weights {
     folder: PathBuf,
     tensors: RefCell<BTreeMap<String, Tensor>>,
-    dtypes: RefCell<BTreeSet<String>>,
+    /// The name in the file of every tensor, taken or not, by its own name.
+    spellings: BTreeMap<String, String>,
+    precisions: RefCell<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Weights {
@@ -94,43 +38,63 @@ impl std::fmt::Debug for Weights {
 }
 
 impl Weights {
-    /// Reads all tensors of `files`, whose headers have been validated, under the
-    /// names that `sanitize` gives them; `None` drops a tensor. The arrays are
-    /// evaluated file by file, so that a file replaced between a lazy load and its
-    /// first use cannot slip wrong numbers in.
+    /// Reads all tensors of `files`, whose validated headers declared `declared`, under
+    /// the names that `sanitize` gives them; `None` drops a tensor. The arrays are
+    /// evaluated, so that no later change of a file reaches them.
     ///
     /// # Errors
-    /// When a file cannot be read, changes meanwhile, or two names become one.
+    /// When a file cannot be read, is not what was declared or changes meanwhile, or
+    /// two names become one.
     pub fn load(
         folder: &Path,
         files: &[PathBuf],
+        declared: &[TensorInfo],
         sanitize: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, WeightsError> {
-        let mut tensors = BTreeMap::new();
-        for path in files {
-            let identity = FileIdentity::of(path);
-            for (name, array) in read_file(path)? {
-                let Some(canonical) = sanitize(&name) else { continue };
-                if let Some(other) = tensors.insert(canonical, Tensor { name: name.clone(), array })
-                {
-                    return Err(WeightsError::Duplicate { first: other.name, second: name });
-                }
-            }
-            let read_error = |error: Exception| WeightsError::Read {
-                path: path.clone(),
-                message: error.what().to_owned(),
-            };
-            transforms::eval(tensors.values().map(|tensor: &Tensor| &tensor.array))
-                .map_err(read_error)?;
-            if FileIdentity::of(path) != identity {
-                return Err(WeightsError::Changed { path: path.clone() });
-            }
+        let mut weights = Self::empty(folder);
+        for (number, path) in files.iter().enumerate() {
+            let here = declared.iter().filter(|tensor| tensor.file == number);
+            weights.add(file::read(path, here)?, &sanitize)?;
         }
-        Ok(Self {
+        Ok(weights)
+    }
+
+    fn empty(folder: &Path) -> Self {
+        Self {
             folder: folder.to_owned(),
-            tensors: RefCell::new(tensors),
-            dtypes: RefCell::new(BTreeSet::new()),
-        })
+            tensors: RefCell::default(),
+            spellings: BTreeMap::new(),
+            precisions: RefCell::default(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        tensors: HashMap<String, Array>,
+        sanitize: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), WeightsError> {
+        for (name, array) in tensors {
+            let Some(canonical) = sanitize(&name) else { continue };
+            if let Some(other) = self.spellings.insert(canonical.clone(), name.clone()) {
+                let (first, second) = (name.clone().min(other.clone()), name.max(other));
+                return Err(WeightsError::Duplicate { first, second });
+            }
+            self.tensors.get_mut().insert(canonical, Tensor { name, array });
+        }
+        Ok(())
+    }
+
+    /// How the files would spell the name of a missing tensor, going by the tensor
+    /// that lies nearest to it.
+    fn spelling(&self, canonical: &str) -> String {
+        let shared = |name: &str| {
+            name.bytes().zip(canonical.bytes()).take_while(|(ours, theirs)| ours == theirs).count()
+        };
+        let nearest = self.spellings.iter().max_by_key(|(name, _)| shared(name));
+        nearest
+            .filter(|(name, _)| shared(name) > 0)
+            .and_then(|(name, spelled)| transfer(name, spelled, canonical))
+            .unwrap_or_else(|| canonical.to_owned())
     }
 
     /// The scope that spells names from the top.
@@ -138,14 +102,15 @@ impl Weights {
         Scope { weights: self, prefix: String::new() }
     }
 
-    /// Checks that every tensor was taken.
+    /// Checks that every tensor was taken, and returns the precisions they are stored
+    /// in, such as `4-bit (group 64), float16`.
     ///
     /// # Errors
     /// [`WeightsError::Unexpected`] counts the left-overs and names the first.
     pub fn finish(self) -> Result<String, WeightsError> {
         let tensors = self.tensors.into_inner();
         match tensors.values().next() {
-            None => Ok(self.dtypes.into_inner().into_iter().collect::<Vec<_>>().join(", ")),
+            None => Ok(self.precisions.into_inner().into_iter().collect::<Vec<_>>().join(", ")),
             Some(first) => Err(WeightsError::Unexpected {
                 count: tensors.len(),
                 first: first.name.clone(),
@@ -155,22 +120,13 @@ impl Weights {
     }
 }
 
-fn read_file(path: &Path) -> Result<impl Iterator<Item = (String, Array)>, WeightsError> {
-    let tensors = Array::load_safetensors(path).map_err(|error| WeightsError::Read {
-        path: path.to_owned(),
-        message: error.to_string(),
-    })?;
-    Ok(tensors.into_iter())
-}
-
-/// What tells one state of a file from another without reading it.
-#[derive(PartialEq)]
-struct FileIdentity(Option<(u64, std::time::SystemTime)>);
-
-impl FileIdentity {
-    fn of(path: &Path) -> Self {
-        Self(std::fs::metadata(path).and_then(|meta| Ok((meta.len(), meta.modified()?))).ok())
-    }
+/// Spells `canonical` as `spelled` spells `name`: the part in which those two differ
+/// lies at their beginning.
+fn transfer(name: &str, spelled: &str, canonical: &str) -> Option<String> {
+    let (ours, theirs) = (name.as_bytes(), spelled.as_bytes());
+    let same = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(a, b)| a == b).count();
+    let rest = canonical.strip_prefix(name.get(..name.len() - same)?)?;
+    Some(format!("{}{rest}", spelled.get(..spelled.len() - same)?))
 }
 
 /// A place in the tree of tensor names, such as `text_model.layers.3`.
@@ -232,44 +188,6 @@ impl Scope<'_> {
         Ok(array)
     }
 
-    /// Takes the three tensors of an MLX-quantised matrix of `rows` × `columns`:
-    /// packed weights, scales and biases, with the bits and group size that their
-    /// shapes imply.
-    ///
-    /// # Errors
-    /// When one is missing or their shapes do not fit together.
-    pub fn quantized(&self, rows: i32, columns: i32) -> Result<Quantized, WeightsError> {
-        let (packed, scales, biases) =
-            (self.take("weight")?, self.take("scales")?, self.take("biases")?);
-        let shape = packed.array.shape().to_vec();
-        let fits = packed.array.dtype() == Dtype::Uint32 && shape.len() == 2 && shape[0] == rows;
-        let bits = if fits && columns > 0 { shape[1] * 32 / columns } else { 0 };
-        if !matches!(bits, 2 | 3 | 4 | 5 | 6 | 8) || shape[1] * 32 != columns * bits {
-            return Err(packed.wrong_shape(format!("uint32 [{rows}, {columns} × bits / 32]")));
-        }
-        let groups = scales.array.shape().get(1).copied().unwrap_or(0);
-        let group_size = if groups > 0 { columns / groups } else { 0 };
-        if scales.array.shape() != [rows, groups]
-            || !matches!(group_size, 32 | 64 | 128)
-            || group_size * groups != columns
-        {
-            return Err(scales.wrong_shape(format!(
-                "[{rows}, {columns} / group size], group size 32, 64 or 128"
-            )));
-        }
-        if biases.array.shape() != [rows, groups] {
-            return Err(biases.wrong_shape(format!("[{rows}, {groups}]")));
-        }
-        self.weights.dtypes.borrow_mut().insert(format!("{bits}-bit (group {group_size})"));
-        Ok(Quantized {
-            packed: packed.array,
-            scales: self.floating(scales)?,
-            biases: self.floating(biases)?,
-            group_size,
-            bits,
-        })
-    }
-
     /// Runs a computation on tensors taken here, such as a change of layout.
     ///
     /// # Errors
@@ -291,9 +209,16 @@ impl Scope<'_> {
     fn take(&self, name: &str) -> Result<Tensor, WeightsError> {
         let path = self.path(name);
         self.weights.tensors.borrow_mut().remove(&path).ok_or_else(|| WeightsError::Missing {
-            name: path,
+            name: self.weights.spelling(&path),
             folder: self.weights.folder.clone(),
         })
+    }
+
+    fn note_precision(&self, name: &str) {
+        let mut precisions = self.weights.precisions.borrow_mut();
+        if !precisions.contains(name) {
+            precisions.insert(name.to_owned());
+        }
     }
 
     fn floating(&self, tensor: Tensor) -> Result<Array, WeightsError> {
@@ -308,10 +233,7 @@ impl Scope<'_> {
                 });
             }
         };
-        let mut dtypes = self.weights.dtypes.borrow_mut();
-        if !dtypes.contains(name) {
-            dtypes.insert(name.to_owned());
-        }
+        self.note_precision(name);
         Ok(tensor.array)
     }
 }
@@ -322,17 +244,5 @@ impl Tensor {
     }
 }
 
-/// An MLX-quantised matrix: `scales · q + biases` in groups along the columns.
-#[derive(Debug)]
-pub struct Quantized {
-    /// uint32 `[rows, columns · bits / 32]`.
-    pub packed: Array,
-    /// `[rows, columns / group_size]`.
-    pub scales: Array,
-    /// `[rows, columns / group_size]`.
-    pub biases: Array,
-    /// Columns that share a scale and a bias.
-    pub group_size: i32,
-    /// Bits of one weight.
-    pub bits: i32,
-}
+#[cfg(test)]
+pub(crate) mod tests;

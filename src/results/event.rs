@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Provenance, QuestionResult};
 use crate::{
     memory::{CleanupRecord, CleanupSchedule},
-    worker::protocol::Loaded,
+    vlm::Loaded,
 };
 
 /// What was asked for: the choices that decide a run's figures.

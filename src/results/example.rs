@@ -7,8 +7,8 @@ use super::{
 use crate::{
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory},
     scoring::VqaScores,
+    vlm::Loaded,
     vlm::{FinishReason, Timings, Usage},
-    worker::protocol::Loaded,
 };
 
 /// Gives events places and times, 100 ms apart.

@@ -8,7 +8,7 @@ use super::{
     Entry, Event, ModelStatus, ModelUnderTest, Provenance, QuestionResult, ResultsError,
     RunSettings, RunStatus, Summary, summary::Course,
 };
-use crate::{memory::CleanupRecord, worker::protocol::Loaded};
+use crate::{memory::CleanupRecord, vlm::Loaded};
 
 /// Says which format `results.json` has.
 pub const SCHEMA: &str = "vlm-test.results";

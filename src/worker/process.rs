@@ -21,11 +21,11 @@ use self::pipes::Pipes;
 use super::{
     Death, SUBCOMMAND,
     death::last_lines,
-    protocol::{Ask, Load, Loaded, Question, Reply},
+    protocol::{Ask, Load, Question, Reply},
 };
 use crate::{
     memory::{CleanupReason, CleanupRecord, QuestionMemory},
-    vlm::{Generation, ModelError},
+    vlm::{Generation, Loaded, ModelError},
 };
 
 /// How often the interrupt flag and the worker's life are looked at.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::manifest::Manifest,
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory, Step},
-    vlm::{Chat, Generation, GenerationOptions, ModelError},
+    vlm::{Chat, Generation, GenerationOptions, Loaded, ModelError},
 };
 
 /// Starts every protocol line on a worker's standard output.
@@ -94,23 +94,4 @@ pub enum Reply {
         /// Whether the worker ends with this reply, because its state may be broken.
         worker_ends: bool,
     },
-}
-
-/// What a worker says of a model it has opened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Loaded {
-    /// `model_type` of its config.json, or `scripted`.
-    pub model_type: String,
-    /// From the start of loading until the weights were evaluated.
-    pub load_ms: f64,
-    /// Active bytes then: the baseline of every question.
-    pub baseline_bytes: u64,
-    /// MLX's version, `None` where MLX does not answer.
-    pub mlx_version: Option<String>,
-    /// The device MLX computes on, e.g. `gpu` or `cpu`.
-    pub device: Option<String>,
-    /// SHA-256 of the chat template.
-    pub template_sha256: Option<String>,
-    /// Precision of the weights, e.g. `float32` or `bfloat16, 4-bit (group 64)`.
-    pub precision: Option<String>,
 }

@@ -7,13 +7,13 @@ use std::{
     time::Instant,
 };
 
-use super::protocol::{Ask, LINE_PREFIX, Load, Loaded, Question, Reply};
+use super::protocol::{Ask, LINE_PREFIX, Load, Question, Reply};
 use crate::{
     backend::{self, ModelInfo, checkpoint_folder::CheckpointFolder},
     memory::{
         Allocator, CleanupReason, MemoryError, MemoryManager, MlxAllocator, NoAllocator, Tracked,
     },
-    vlm::{ModelError, VisionLanguageModel},
+    vlm::{Loaded, ModelError, VisionLanguageModel},
 };
 
 /// Why a worker ended early. A model that fails is no such reason: its runner is told.

@@ -71,8 +71,10 @@ fn declared_test_modules(source: &Source) -> Vec<String> {
     let items = code
         .match_indices(TEST_ATTRIBUTE)
         .map(|(at, _)| code[at + TEST_ATTRIBUTE.len()..].trim_start());
-    let names =
-        items.filter_map(|item| item.strip_prefix("mod ")?.split_once(';').map(|(name, _)| name));
+    let names = items.filter_map(|item| {
+        let item = item.strip_prefix("pub(crate) ").unwrap_or(item);
+        item.strip_prefix("mod ")?.split_once(';').map(|(name, _)| name)
+    });
     let is_name = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
     names
         .filter(is_name)

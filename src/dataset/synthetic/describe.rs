@@ -2,8 +2,8 @@
 use super::{Digit, Object, Scene};
 
 /// Names every object with colour and place in reading order, then the digit, then the background:
-/// `There are two shapes: a red circle at the top left and an orange star at the center, with the digit 7 at the
-/// bottom, on a white background.`
+/// `There are two shapes: a red circle at the top left and an orange star at the bottom left, with the digit 7 at the
+/// bottom right, on a white background.`
 pub fn describe(scene: &Scene) -> String {
     let looks: Vec<String> = scene.objects.iter().map(look).collect();
     let shapes = match looks.as_slice() {

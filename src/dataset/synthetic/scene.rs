@@ -132,32 +132,30 @@ impl Background {
     }
 }
 
-/// One of the nine places of a picture.
+/// One of the four quarters of a picture. Each holds one thing at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Cell {
-    /// 0 top, 1 middle, 2 bottom.
+    /// 0 top, 1 bottom.
     pub row: u8,
-    /// 0 left, 1 middle, 2 right.
+    /// 0 left, 1 right.
     pub col: u8,
 }
 
 impl Cell {
-    /// All nine places in reading order.
-    pub fn all() -> Vec<Self> {
-        (0..3).flat_map(|row| (0..3).map(move |col| Self { row, col })).collect()
-    }
+    /// All four places in reading order.
+    pub const ALL: [Self; 4] = [
+        Self { row: 0, col: 0 },
+        Self { row: 0, col: 1 },
+        Self { row: 1, col: 0 },
+        Self { row: 1, col: 1 },
+    ];
 
-    /// The place in words: `top left`, `top`, …, `center`, …, `bottom right`.
+    /// The place in words: `top left`, `top right`, `bottom left`, `bottom right`.
     pub fn name(self) -> &'static str {
         match (self.row, self.col) {
             (0, 0) => "top left",
-            (0, 1) => "top",
             (0, _) => "top right",
-            (1, 0) => "left",
-            (1, 1) => "center",
-            (1, _) => "right",
             (_, 0) => "bottom left",
-            (_, 1) => "bottom",
             (_, _) => "bottom right",
         }
     }
@@ -217,7 +215,7 @@ pub struct Scene {
 }
 
 /// Picture sizes in pixels, width then height.
-const SIZES: [(i32, i32); 4] = [(128, 128), (128, 128), (160, 120), (120, 160)];
+const SIZES: [(i32, i32); 4] = [(128, 128), (128, 128), (144, 128), (128, 144)];
 
 impl Scene {
     /// The scene number `index` of `seed`.
@@ -226,14 +224,14 @@ impl Scene {
         let (width, height) = SIZES[dice.below(SIZES.len())];
         let background = Background::ALL[dice.below(Background::ALL.len())];
         let background_rgb = varied(background.rgb(), 8, &mut dice);
-        let mut cells = Cell::all();
+        let mut cells = Cell::ALL;
         dice.shuffle(&mut cells);
         let count = [1, 2, 2, 3, 3][dice.below(5)];
         let mut objects: Vec<Object> = Vec::with_capacity(count);
         for &cell in cells.iter().take(count) {
             let (kind, colour) = fresh_look(&objects, &mut dice);
             let rgb = varied(colour.rgb(), 9, &mut dice);
-            let (x, y, radius) = placed(cell, width, height, (31, 43), &mut dice);
+            let (x, y, radius) = placed(cell, width, height, (37, 44), &mut dice);
             objects.push(Object { kind, colour, rgb, cell, x, y, radius });
         }
         objects.sort_by_key(|object| object.cell);
@@ -282,11 +280,12 @@ fn random_digit(
     let value = dice.below(10) as u8;
     let ink = if background == Background::Black { [240; 3] } else { [16; 3] };
     let rgb = varied(ink, 8, dice);
-    let (x, y, radius) = placed(cell, width, height, (34, 42), dice);
+    let (x, y, radius) = placed(cell, width, height, (41, 45), dice);
     Digit { value, rgb, cell, x, y, radius }
 }
 
-/// A centre near the middle of `cell` and a radius between two shares (percent) of the shorter cell side.
+/// A centre near the middle of one of the four parts of `cell`, and a radius between two shares (percent) of the shorter
+/// side of such a part: a sixteenth of the picture, so that things in neighbouring quarters stay apart.
 fn placed(
     cell: Cell,
     width: i32,
@@ -295,10 +294,11 @@ fn placed(
     dice: &mut Dice,
 ) -> (i32, i32, i32) {
     let side = width.min(height);
-    let radius = dice.between(side * share.0 / 300, side * share.1 / 300);
+    let radius = dice.between(side * share.0 / 400, side * share.1 / 400);
     let mut centre = |extent: i32, index: u8| {
-        let room = (extent / 6 - radius * 11 / 10).clamp(0, extent / 28);
-        (2 * i32::from(index) + 1) * extent / 6 + dice.between(-room, room)
+        let part = 2 * i32::from(index) + dice.between(0, 1);
+        let room = (extent / 8 - radius * 11 / 10).clamp(0, extent / 64);
+        (2 * part + 1) * extent / 8 + dice.between(-room, room)
     };
     let (x, y) = (centre(width, cell.col), centre(height, cell.row));
     (x, y, radius)

@@ -88,14 +88,14 @@ struct AskedQuestion<'a> {
 struct Annotation<'a> {
     question_type: &'a str,
     multiple_choice_answer: &'a str,
-    answers: Vec<Answer<'a>>,
+    answers: Vec<Given<'a>>,
     image_id: u64,
     answer_type: &'a str,
     question_id: u64,
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Given<'a> {
     answer: &'a str,
     answer_confidence: &'a str,
     answer_id: u8,
@@ -135,10 +135,8 @@ pub fn write_dataset(
     fs::create_dir_all(&images)
         .map_err(|source| SyntheticError::Write { path: images.clone(), source })?;
     let split = format!("{}2014", options.split);
-    let mut facts = match options.facts {
-        true => Some(LineFile::create(dir.join(format!("scenes_{}.jsonl", options.split)))?),
-        false => None,
-    };
+    let facts_file = dir.join(format!("scenes_{}.jsonl", options.split));
+    let mut facts = if options.facts { Some(LineFile::create(facts_file)?) } else { None };
     let mut asked: Vec<(u64, Vec<Question>)> = Vec::new();
     for index in 0..options.images {
         let (scene, questions) =
@@ -257,7 +255,7 @@ fn annotation(image_id: u64, question_id: u64, question: &Question) -> Annotatio
         question_type: question.opening(),
         multiple_choice_answer: answer,
         answers: (1..=10)
-            .map(|answer_id| Answer { answer, answer_confidence: "yes", answer_id })
+            .map(|answer_id| Given { answer, answer_confidence: "yes", answer_id })
             .collect(),
         image_id,
         answer_type: question.answer_type(),

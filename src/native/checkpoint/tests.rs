@@ -1,3 +1,4 @@
+//! Checkpoint folders of every published form, and damaged ones.
 use std::fs;
 
 use serde_json::json;

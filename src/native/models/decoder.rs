@@ -28,8 +28,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Takes the decoder's tensors from `model` and the head from `lm_head`, if the
-    /// checkpoint stores one; otherwise the head is the embedding table.
+    /// Takes the decoder's tensors from `model` and the head from `lm_head` if the
+    /// checkpoint stores one. Otherwise the head is the embedding table, unless
+    /// `tied` is `Some(false)`: then the head is missing.
     ///
     /// # Errors
     /// When a tensor is missing or shaped otherwise.
@@ -37,9 +38,10 @@ impl Decoder {
         model: &Scope<'_>,
         lm_head: &Scope<'_>,
         config: &TextConfig,
+        tied: Option<bool>,
     ) -> Result<Self, WeightsError> {
         let layers = model.scope("layers");
-        let untied = lm_head.has("weight");
+        let untied = lm_head.has("weight") || tied == Some(false);
         let (vocab, hidden) = (config.vocab_size as i32, config.hidden_size as i32);
         Ok(Self {
             embed_tokens: Embedding::new(&model.scope("embed_tokens"), vocab, hidden)?,
@@ -129,11 +131,13 @@ impl Attention {
         let (heads, kv_heads) =
             (config.num_attention_heads as i32, config.num_key_value_heads as i32);
         let bias = config.attention_bias;
+        // A width beyond i32 is no tensor's, so it ends in an error that names one.
+        let (width, kv_width) = (heads.saturating_mul(head_dim), kv_heads.saturating_mul(head_dim));
         Ok(Self {
-            q_proj: Linear::new(&scope.scope("q_proj"), hidden, heads * head_dim, bias)?,
-            k_proj: Linear::new(&scope.scope("k_proj"), hidden, kv_heads * head_dim, bias)?,
-            v_proj: Linear::new(&scope.scope("v_proj"), hidden, kv_heads * head_dim, bias)?,
-            o_proj: Linear::new(&scope.scope("o_proj"), heads * head_dim, hidden, bias)?,
+            q_proj: Linear::new(&scope.scope("q_proj"), hidden, width, bias)?,
+            k_proj: Linear::new(&scope.scope("k_proj"), hidden, kv_width, bias)?,
+            v_proj: Linear::new(&scope.scope("v_proj"), hidden, kv_width, bias)?,
+            o_proj: Linear::new(&scope.scope("o_proj"), width, hidden, bias)?,
             heads,
             kv_heads,
             head_dim,

@@ -1,3 +1,4 @@
+//! Valid headers, and every way to spoil one.
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

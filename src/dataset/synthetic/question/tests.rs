@@ -17,14 +17,11 @@ fn fitting<'a>(scene: &'a Scene, words: &str) -> Vec<&'a Object> {
     scene.objects.iter().filter(|object| fits(object)).collect()
 }
 
-/// Where a point lies, by thirds of the picture.
+/// Where a point lies, by halves of the picture.
 fn place(scene: &Scene, x: i32, y: i32) -> String {
-    let row = ["top", "", "bottom"][(y * 3 / scene.height) as usize];
-    let col = ["left", "", "right"][(x * 3 / scene.width) as usize];
-    match format!("{row} {col}").trim() {
-        "" => "center".to_owned(),
-        place => place.to_owned(),
-    }
+    let row = ["top", "bottom"][(y * 2 / scene.height) as usize];
+    let col = ["left", "right"][(x * 2 / scene.width) as usize];
+    format!("{row} {col}")
 }
 
 fn only<'a>(scene: &'a Scene, words: &str) -> &'a Object {
@@ -63,7 +60,7 @@ fn relation_answer(scene: &Scene, text: &str) -> Option<String> {
             let across = words.contains("left") || words.contains("right");
             let gap = if across { b.x - a.x } else { b.y - a.y };
             let side = if across { scene.width } else { scene.height };
-            assert!(gap.abs() * 4 > side, "{text} is a close call: {gap} of {side} pixels");
+            assert!(gap.abs() * 5 > side, "{text} is a close call: {gap} of {side} pixels");
             return Some(options[usize::from(gap < 0)].to_owned());
         }
     }
@@ -150,7 +147,7 @@ fn yes_is_as_frequent_as_no() {
 
 #[test]
 fn the_first_questions_of_a_rich_scene_are_of_different_types() {
-    let scene = (0..)
+    let scene = (0..1000)
         .map(|index| Scene::random(5, index))
         .find(|s| s.digit.is_some() && s.objects.len() == 3)
         .unwrap();

@@ -84,13 +84,14 @@ impl SmolVlm {
             });
         }
         let template = ChatTemplate::open(checkpoint)?;
-        checkpoint.tensors()?;
-        let weights = Weights::load(&checkpoint.dir, &checkpoint.weight_files, sanitize)?;
+        let declared = checkpoint.tensors()?;
+        let weights =
+            Weights::load(&checkpoint.dir, &checkpoint.weight_files, &declared, sanitize)?;
         let root = weights.root();
         let vision_model = SiglipTower::new(&root.scope("vision_model"), &config.vision)?;
         let connector = Connector::new(&root.scope("connector.modality_projection"), &config)?;
-        let decoder =
-            Decoder::new(&root.scope("text_model"), &root.scope("lm_head"), &config.text)?;
+        let (text, head) = (root.scope("text_model"), root.scope("lm_head"));
+        let decoder = Decoder::new(&text, &head, &config.text, config.tie_word_embeddings)?;
         let precision = weights.finish()?;
         let model = Self {
             config,
@@ -204,7 +205,9 @@ impl Architecture for SmolVlm {
     }
 
     fn context_length(&self) -> usize {
-        self.config.text.max_position_embeddings
+        let text = &self.config.text;
+        // The decoder attends to everything; up to a window's length that is the same.
+        text.sliding_window.unwrap_or(usize::MAX).min(text.max_position_embeddings)
     }
 }
 
@@ -218,7 +221,8 @@ struct Connector {
 impl Connector {
     fn new(scope: &Scope<'_>, config: &SmolVlmConfig) -> Result<Self, WeightsError> {
         let scale = config.scale_factor as i32;
-        let inputs = config.vision.hidden_size as i32 * scale * scale;
+        let square = scale.saturating_mul(scale);
+        let inputs = (config.vision.hidden_size as i32).saturating_mul(square);
         let outputs = config.text.hidden_size as i32;
         Ok(Self { proj: Linear::new(&scope.scope("proj"), inputs, outputs, false)?, scale })
     }
