@@ -93,10 +93,10 @@ fn a_tensor_that_is_missing_extra_or_renamed() {
         edit_weights(folder, |weights| weights.rename(NORM, "model.vision_model.norm.weight"));
     };
     refused(TINY, rename, &["vision_model.post_layernorm.weight", "missing"]);
-    let remove = |folder: &Path| {
+    let rename = |folder: &Path| {
         edit_weights(folder, |weights| weights.rename("lm_head.weight", "lm_haed.weight"));
     };
-    refused(TINY, remove, &["not part of this model", "lm_haed.weight"]);
+    refused(TINY, rename, &["lm_head.weight", "missing"]);
     let add = |folder: &Path| edit_weights(folder, |weights| weights.add("model.surplus.weight"));
     refused(TINY, add, &["1 tensor", "not part of this model", "model.surplus.weight"]);
 }
