@@ -9,22 +9,22 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Run, TINY, fixture};
+use crate::support::{Place, Run, TINY, parity};
 
 /// Asks the tiny checkpoint, with the images of its fixture in the current folder.
 fn ask(place: &Place, arguments: &[&str]) -> Run {
-    for image in fixture(TINY).join("images").read_dir().unwrap() {
+    for image in parity(TINY).join("images").read_dir().unwrap() {
         let image = image.unwrap().path();
         fs::copy(&image, place.path(image.file_name().unwrap().to_str().unwrap())).unwrap();
     }
-    let model = fixture(TINY).join("checkpoint");
+    let model = parity(TINY).join("checkpoint");
     let fixed = ["ask", "--model", model.to_str().unwrap(), "--max-tokens", "12"];
     place.run(&[&fixed[..], arguments].concat())
 }
 
 /// What the reference implementation says of the `index`th chat.
 fn reference(index: usize) -> Value {
-    let text = fs::read_to_string(fixture(TINY).join("expected.json")).unwrap();
+    let text = fs::read_to_string(parity(TINY).join("expected.json")).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["cases"][index].clone()
 }
 
@@ -87,8 +87,8 @@ fn a_history_with_images_beside_it_is_continued() {
     let place = Place::new();
     let messages = reference(3)["messages"].as_array().unwrap()[..2].to_vec();
     place.write("talks/history.json", json!(messages).to_string());
-    fs::copy(fixture(TINY).join("images/0_60x44.png"), place.path("talks/0_60x44.png")).unwrap();
-    let model = fixture(TINY).join("checkpoint");
+    fs::copy(parity(TINY).join("images/0_60x44.png"), place.path("talks/0_60x44.png")).unwrap();
+    let model = parity(TINY).join("checkpoint");
     let run = place.run(&[
         "ask",
         "--model",

@@ -65,7 +65,7 @@ impl Place {
     pub fn checkpoint(&self, fixture_name: &str) -> PathBuf {
         let copy = self.path(fixture_name);
         fs::create_dir_all(&copy).unwrap();
-        for file in fixture(fixture_name).join("checkpoint").read_dir().unwrap() {
+        for file in parity(fixture_name).join("checkpoint").read_dir().unwrap() {
             let file = file.unwrap().path();
             fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
         }
@@ -129,6 +129,11 @@ fn checked_event(seq: usize, line: &str) -> Value {
 /// A folder of `tests/fixtures`.
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// A tiny checkpoint with images and what the reference implementation says of them.
+pub fn parity(name: &str) -> PathBuf {
+    fixture("parity").join(name)
 }
 
 /// The values of `field` in the items of a JSON list.

@@ -47,7 +47,7 @@ impl Run {
 
     #[track_caller]
     pub fn assert_no_panic(&self) {
-        for trace in ["panicked", "backtrace", "BACKTRACE", "src/", ".rs:", "C++ exception"] {
+        for trace in ["panicked at", "backtrace", "BACKTRACE", "src/", ".rs:", "C++ exception"] {
             let printed = self.stderr.contains(trace) || self.stdout.contains(trace);
             assert!(!printed, "{trace} in {self:#?}");
         }

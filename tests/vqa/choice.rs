@@ -12,15 +12,14 @@ fn asked(place: &Place) -> Vec<Value> {
 
 #[test]
 fn models_separated_by_commas_or_spaces_run_heaviest_first() {
-    for separated in [true, false] {
+    for spaced in [true, false] {
         let place = Place::with_questions(2);
         let light = place.scripted_weighing("light", 10, YES);
         let heavy = place.scripted_weighing("heavy", 2_000, YES);
         let middle = place.scripted_weighing("middle", 300, YES);
         let joined = format!("{light},{heavy},{middle}");
-        let spaced: &[&str] = &[&light, &heavy, &middle];
-        let run = place.vqa(if separated { spaced } else { &[&joined] }, &["-n", "2"]);
-        run.ended(0);
+        let models = if spaced { vec![&*light, &heavy, &middle] } else { vec![&*joined] };
+        place.vqa(&models, &["-n", "2"]).ended(0);
         let results = place.results();
         assert_eq!(each(&results["models"], "name"), ["heavy", "middle", "light"]);
         assert_eq!(results["run"]["models"], json!(["heavy", "middle", "light"]));
