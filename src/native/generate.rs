@@ -60,7 +60,8 @@ pub fn generate(
     mut on_token: impl FnMut(u32),
 ) -> Result<Tokens, Exception> {
     let started = Instant::now();
-    let decoding = Decoding { model, sampler: Sampler::new(options), logprobs: options.logprobs > 0 };
+    let decoding =
+        Decoding { model, sampler: Sampler::new(options), logprobs: options.logprobs > 0 };
     // Room for a usual answer; a long one grows the cache chunk by chunk.
     let reserved = embeddings.dim(1) as usize + options.max_tokens.min(PREFILL_CHUNK as usize);
     let mut cache = model.new_cache(reserved);

@@ -161,8 +161,7 @@ impl<'a> Answer<'a> {
     }
 
     fn finish(mut self) -> Result<String, ModelError> {
-        let rest =
-            self.detokenizer.take().map_or(Ok(None), StreamingDetokenizer::finish);
+        let rest = self.detokenizer.take().map_or(Ok(None), StreamingDetokenizer::finish);
         match (self.error.take(), rest) {
             (Some(error), _) | (None, Err(error)) => Err(ModelError::Compute(error.to_string())),
             (None, Ok(rest)) => {

@@ -51,8 +51,7 @@ impl SiglipTower {
         let embeddings = scope.scope("embeddings");
         let patch = embeddings.scope("patch_embedding");
         let patches = side.saturating_mul(side);
-        let table =
-            Embedding::new(&embeddings.scope("position_embedding"), patches, shape.hidden)?;
+        let table = Embedding::new(&embeddings.scope("position_embedding"), patches, shape.hidden)?;
         Ok(Self {
             patch_kernel: patch.patch_kernel(shape.hidden, patch_size, 3)?,
             patch_bias: patch.tensor("bias", &[shape.hidden])?,

@@ -66,7 +66,9 @@ pub enum WeightsError {
         message: String,
     },
     /// A path that MLX cannot be given, and no way around it.
-    #[error("{path} cannot be handed to MLX, and no link to it can be made: {source}; move the checkpoint to a folder whose name is UTF-8 and has no `%`")]
+    #[error(
+        "{path} cannot be handed to MLX, and no link to it can be made: {source}; move the checkpoint to a folder whose name is UTF-8 and has no `%`"
+    )]
     Path {
         /// The file.
         path: PathBuf,

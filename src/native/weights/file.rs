@@ -26,8 +26,8 @@ pub(super) fn read<'a>(
     let failed = |message: String| WeightsError::Read { path: path.to_owned(), message };
     let changed = || WeightsError::Changed { path: path.to_owned() };
     let before = FileIdentity::of(path);
-    let readable = MlxPath::to(path)
-        .map_err(|source| WeightsError::Path { path: path.to_owned(), source })?;
+    let readable =
+        MlxPath::to(path).map_err(|source| WeightsError::Path { path: path.to_owned(), source })?;
     let tensors = Array::load_safetensors(&readable.path).map_err(|e| failed(e.to_string()))?;
     if !equals(&tensors, declared) {
         return Err(changed());

@@ -43,8 +43,7 @@ fn near(left: &Array, right: &Array, tolerance: f32) -> bool {
 #[test]
 fn a_quantised_layer_computes_what_its_dequantised_weights_compute() {
     for (group_size, bits) in [(32, 4), (64, 4), (128, 4), (32, 8), (64, 8), (128, 8), (64, 3)] {
-        let stored =
-            packed("layer", &normal(&[48, 256], 1, Dtype::Float32), group_size, bits);
+        let stored = packed("layer", &normal(&[48, 256], 1, Dtype::Float32), group_size, bits);
         let bias = ("layer.bias".to_owned(), normal(&[48], 2, Dtype::Float32));
         let table = dequantized(&stored, group_size, bits);
         let dense = weights([("layer.weight".to_owned(), table.clone()), bias.clone()]);
@@ -134,9 +133,8 @@ fn a_missing_tensor_is_named_as_the_files_spell_its_neighbours() {
     let published = |name: &str| Some(name.strip_prefix("model.").unwrap_or(name).to_owned());
     let mlx = |name: &str| Some(name.replace("language_model.", "text_model."));
     let tensor = |name: &str| (name.to_owned(), normal(&[2], 1, Dtype::Float32));
-    let name_of = |weights: &Weights, name: &str| {
-        weights.root().tensor(name, &[2]).unwrap_err().to_string()
-    };
+    let name_of =
+        |weights: &Weights, name: &str| weights.root().tensor(name, &[2]).unwrap_err().to_string();
     let weights = renamed(
         [tensor("model.text_model.norm.weight"), tensor("model.vision_model.x.bias")],
         published,
