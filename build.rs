@@ -13,8 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         files.sort();
         writeln!(code, "pub(crate) const {name}: &[(&str, &[u8])] = &[")?;
         for (relative, path) in files {
-            writeln!(code, "    ({relative:?}, include_bytes!({path:?})),")
-                ?;
+            writeln!(code, "    ({relative:?}, include_bytes!({path:?})),")?;
         }
         code.push_str("];\n");
     }

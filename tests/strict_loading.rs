@@ -98,6 +98,9 @@ fn whole_numbers_where_weights_belong_are_refused() {
     }
 }
 
+/// What a conversion makes of a tensor's name.
+type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
+
 #[test]
 fn every_published_spelling_loads_to_the_same_answers() {
     let expected = smolvlm().answer();
@@ -106,7 +109,6 @@ fn every_published_spelling_loads_to_the_same_answers() {
     };
     let bare = |name: &str| name.strip_prefix("model.").unwrap_or(name).to_owned();
     let head = |name: &str| (name == "lm_head.weight").then(|| format!("language_model.{name}"));
-    type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
     let spellings: [(&str, Rename<'_>); 5] = [
         ("without `model.`", Box::new(bare)),
         (
