@@ -67,7 +67,7 @@ mod tests {
         let logits = Array::from_slice(logits, &[logits.len() as i32]);
         let mut counts = vec![0; logits.size()];
         for step in 0..draws {
-            counts[sampler.sample(&logits, step).unwrap().item::<u32>() as usize] += 1;
+            counts[sampler.sample(&logits, step).unwrap().item_exact::<u32>() as usize] += 1;
         }
         counts
     }

@@ -75,7 +75,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::native::models::vision_config::Activation;
+    use crate::native::nn::activation::Activation;
 
     /// The fields that SmolVLM2-500M-Video-Instruct publishes, with its leftovers.
     fn published() -> Value {
