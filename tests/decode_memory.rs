@@ -34,7 +34,6 @@ fn a_hundred_tokens_need_no_more_memory_than_the_first() {
     .unwrap();
     let peak = memory::peak_memory().unwrap();
     assert_eq!(tokens.ids.len(), 100);
-    println!("buffer {one_buffer}, early {early}, late {late}, peak {peak}");
     // What is in flight differs from moment to moment, but by less than one of the
     // cache's four buffers: no step copies one.
     assert!(late < early + one_buffer, "{early} → {late}");
