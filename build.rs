@@ -1,26 +1,25 @@
 //! Lists the files of the shipped model and dataset for the program to carry, and
 //! notes which commit it is built from.
 
-use std::{env, fmt::Write as _, fs, path::Path, process::Command};
+use std::{env, error::Error, fmt::Write as _, fs, path::Path, process::Command};
 
-fn main() {
-    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let out = env::var("OUT_DIR").expect("cargo sets it");
+fn main() -> Result<(), Box<dyn Error>> {
+    let (root, out) = (env::var("CARGO_MANIFEST_DIR")?, env::var("OUT_DIR")?);
     let mut code = String::new();
     for (name, folder) in [("SMOLVLM_TINY", "models/smolvlm_tiny"), ("SHAPES", "datasets/shapes")] {
         println!("cargo::rerun-if-changed={folder}");
         let mut files = Vec::new();
         collect(&Path::new(&root).join(folder), "", &mut files);
         files.sort();
-        writeln!(code, "pub(crate) const {name}: &[(&str, &[u8])] = &[").expect("a string grows");
+        writeln!(code, "pub(crate) const {name}: &[(&str, &[u8])] = &[")?;
         for (relative, path) in files {
-            writeln!(code, "    ({relative:?}, include_bytes!({path:?})),")
-                .expect("a string grows");
+            writeln!(code, "    ({relative:?}, include_bytes!({path:?})),")?;
         }
         code.push_str("];\n");
     }
-    fs::write(Path::new(&out).join("embedded_files.rs"), code).expect("OUT_DIR is writable");
+    fs::write(Path::new(&out).join("embedded_files.rs"), code)?;
     revision();
+    Ok(())
 }
 
 /// What the program reads: data, not the scripts that made it.

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             .with_max_level(tracing::Level::DEBUG)
             .init();
     }
-    let status = match std::panic::catch_unwind(|| commands::run(cli.command)) {
+    let status = match std::panic::catch_unwind(|| commands::run(&cli.command)) {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => {
             console::print_problem(&error.problem);

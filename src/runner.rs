@@ -31,7 +31,7 @@ use crate::{
 /// Workers that die one after another, without an answer between, before a model is given up.
 const MOST_DEATHS: usize = 4;
 /// How long a clean-up at a model's end may take.
-const CLEANUP_LIMIT: Duration = Duration::from_secs(60);
+const CLEANUP_LIMIT: Duration = Duration::from_mins(1);
 
 /// Everything a run needs to know.
 #[derive(Debug)]

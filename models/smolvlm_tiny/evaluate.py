@@ -23,7 +23,7 @@ import conversations
 
 class Model:
     def __init__(self, checkpoint):
-        self.processor = tf.AutoProcessor.from_pretrained(checkpoint, use_fast=False)
+        self.processor = tf.AutoProcessor.from_pretrained(checkpoint, backend="pil")
         self.net = tf.SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
 
     def prompt(self, turns):

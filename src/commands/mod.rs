@@ -19,17 +19,17 @@ use crate::{
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// Time for loading a model: gigabytes from a slow disk.
-const LOAD_LIMIT: Duration = Duration::from_secs(900);
+const LOAD_LIMIT: Duration = Duration::from_mins(15);
 
 /// Carries out a command.
 ///
 /// # Errors
 /// [`CommandError`] when it cannot go on.
-pub fn run(command: Command) -> Result<ExitStatus, CommandError> {
+pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
-        Command::Vqa(args) => vqa::run(&args),
-        Command::Ask(args) => ask::run(&args),
-        Command::Models(args) => models::run(&args),
+        Command::Vqa(args) => vqa::run(args),
+        Command::Ask(args) => ask::run(args),
+        Command::Models(args) => models::run(args),
         Command::Worker => crate::worker::run()
             .map(|()| ExitStatus::Pass)
             .map_err(|error| CommandError::new(ExitStatus::Internal, error)),

@@ -188,7 +188,8 @@ impl Scope<'_> {
         Ok(array)
     }
 
-    /// Runs a computation on tensors taken here, such as a change of layout.
+    /// Runs a computation on tensors taken here, such as a change of layout, and
+    /// evaluates its result.
     ///
     /// # Errors
     /// When MLX refuses the operation.
@@ -196,7 +197,8 @@ impl Scope<'_> {
         &self,
         operation: impl FnOnce() -> Result<Array, Exception>,
     ) -> Result<Array, WeightsError> {
-        operation().map_err(|error| WeightsError::Read {
+        let evaluated = || operation().and_then(|array| array.eval().map(|()| array));
+        evaluated().map_err(|error| WeightsError::Read {
             path: self.weights.folder.clone(),
             message: error.what().to_owned(),
         })

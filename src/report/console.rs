@@ -60,7 +60,9 @@ impl Console {
         let live = options.verbosity != Verbosity::Quiet && is_live_terminal(&Term::stderr());
         let bar = live.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
         // Until there is progress to show, nothing is; the library's default is a bar.
-        bar.iter().for_each(|bar| set_style(bar, "{msg}"));
+        if let Some(bar) = &bar {
+            set_style(bar, "{msg}");
+        }
         Self { options, progress: Progress::default(), bar }
     }
 

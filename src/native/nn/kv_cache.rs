@@ -67,7 +67,7 @@ impl KvCache {
 }
 
 fn round_up(positions: i32) -> i32 {
-    positions.div_euclid(CHUNK) * CHUNK + if positions % CHUNK == 0 { 0 } else { CHUNK }
+    positions.saturating_add(CHUNK - 1) / CHUNK * CHUNK
 }
 
 /// A larger buffer that starts with what the old one held.

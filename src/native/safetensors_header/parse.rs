@@ -116,7 +116,9 @@ impl<'de> Visitor<'de> for DeclaredVisitor {
                     .next_value()
                     .map_err(|e| A::Error::custom(format_args!("tensor {name:?}: {e}")))?;
                 tensors.push((name, entry));
-            } else if metadata.replace(map.next_value()?).is_some() {
+            } else if metadata.replace(map.next_value::<Option<_>>()?.unwrap_or_default()).is_some()
+            {
+                // MLX writes null where there is none.
                 return Err(A::Error::custom("__metadata__ occurs twice"));
             }
         }

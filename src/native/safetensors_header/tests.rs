@@ -198,3 +198,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_header_without_metadata_may_say_null() {
+    let header = json!({"__metadata__": null, "x": tensor("U8", &[2], 0, 2)});
+    let header = parse(&file_bytes(&header, 2)).unwrap();
+    assert!(header.metadata.is_empty() && header.tensors.len() == 1);
+}
