@@ -52,7 +52,7 @@ fn runs(pid: u32) -> bool {
     !state.trim().is_empty() && !state.trim().starts_with('Z')
 }
 
-fn signal(process: &Child, signal: libc::c_int) {
+pub fn signal(process: &Child, signal: libc::c_int) {
     // SAFETY: takes two integers; the child is ours and was not reaped.
     assert_eq!(unsafe { libc::kill(process.id() as libc::pid_t, signal) }, 0);
 }

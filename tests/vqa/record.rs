@@ -118,7 +118,7 @@ fn a_report_is_there_after_the_first_of_two_models() {
     let place = Place::with_questions(1);
     let first = place.scripted_weighing("first", 2, "default = 'yes'");
     let second = place.scripted_weighing("second", 1, "load_hang = true");
-    let mut run = place
+    let run = place
         .command(&[
             "vqa",
             "--dataset",
@@ -137,6 +137,6 @@ fn a_report_is_there_after_the_first_of_two_models() {
     let results = place.results();
     assert_eq!(results["status"], "interrupted");
     assert_eq!(each(&results["models"], "status"), ["completed"]);
-    run.kill().unwrap();
-    run.wait().unwrap();
+    crate::interrupt::signal(&run, libc::SIGINT);
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130));
 }
