@@ -1,4 +1,87 @@
 //! `vlm-test` asks vision-language models questions about images and judges the answers.
+//!
+//! One question, from dataset to report:
+//!
+//! ```text
+//! dataset ─► questions ─suites─► chat
+//!    runner ── Ask (JSON line, image as path) ──► worker: clean up if due, reset peak,
+//!                                                         generate, synchronise, read counters
+//!    runner ◄── Reply (generation, memory) ─┘     (deadline → kill group; end of output → crashed)
+//!      │ suites::judge → outcome                  a score can exist only beside an answer
+//!      ▼
+//!    event ─► events.jsonl (append, sync) ─► report ─► console | results.json
+//! ```
+//!
+//! Each stage takes values and returns values; the single exchange is Ask → Reply. MLX lives
+//! in the worker process alone. A test holds this map against the tree, and the imports
+//! against a table of who may know whom (`tests/architecture`).
+//!
+//! From the command line to an exit status:
+//! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/ask.rs`, `commands/models.rs` — one file a subcommand
+//! - `embedded.rs` — the shipped model and dataset as part of the program
+//!
+//! What is asked and how it is judged:
+//! - `vlm.rs` — the contract: a chat goes in, a generation comes out
+//! - `dataset/mod.rs`, `dataset/error.rs`, `dataset/locate.rs`, `dataset/source.rs` — datasets by name or folder
+//! - `dataset/vqa_v2.rs`, `dataset/json_stream.rs`, `dataset/sampling.rs`, `dataset/coco_images.rs` — VQA v2 files as published, streamed
+//! - `dataset/synthetic/mod.rs`, `dataset/synthetic/scene.rs`, `dataset/synthetic/dice.rs` — seeded scenes and their facts
+//! - `dataset/synthetic/draw.rs`, `dataset/synthetic/glyphs.rs` — scenes as pixels
+//! - `dataset/synthetic/question.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
+//! - `scoring/mod.rs`, `scoring/extract.rs`, `scoring/normalize.rs`, `scoring/contractions.rs`, `scoring/vqa_accuracy.rs` — the published metric and its relatives
+//! - `scoring/statistics.rs` — what a set of scores supports
+//! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
+//!
+//! Who answers:
+//! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs` — models by name, opened
+//! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs` — where checkpoints lie
+//! - `backend/scripted.rs`, `backend/scripted/faults.rs` — canned answers and real faults, to test everything else
+//! - `native/mod.rs` — a checkpoint that answers
+//! - `native/checkpoint.rs`, `native/checkpoint/json.rs`, `native/checkpoint/quantization.rs`, `native/checkpoint/weight_files.rs` — the files of a checkpoint
+//! - `native/safetensors_header.rs`, `native/safetensors_header/parse.rs`, `native/weights.rs` — tensors, checked and each taken once
+//! - `native/tokenizer.rs`, `native/tokenizer/detokenizer.rs`, `native/tokenizer/stop_ids.rs` — text to ids and back
+//! - `native/chat_template.rs`, `native/chat_template/builtin.rs`, `native/chat_template/engine.rs` — conversations as prompts
+//! - `native/image_processor/mod.rs`, `native/image_processor/rgb.rs`, `native/image_processor/error.rs` — images as the reference makes them
+//! - `native/image_processor/decode.rs`, `native/image_processor/jpeg.rs` — files to RGB
+//! - `native/image_processor/resample.rs`, `native/image_processor/coefficients.rs`, `native/image_processor/filter.rs` — Pillow's resampling
+//! - `native/image_processor/idefics3.rs`, `native/image_processor/fields.rs`, `native/image_processor/normalize.rs` — tiles and floats
+//! - `native/generate.rs`, `native/sampler.rs` — prefill, decode, choice of tokens
+//! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
+//! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/vit.rs` — attention, its cache, the vision encoder
+//! - `native/models/mod.rs`, `native/models/decoder.rs`, `native/models/siglip.rs` — what families share
+//! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/vision_config.rs` — config.json
+//! - `native/models/smolvlm/mod.rs`, `native/models/smolvlm/config.rs`, `native/models/smolvlm/prompt.rs` — SmolVLM and Idefics3
+//!
+//! Memory discipline:
+//! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
+//! - `memory/mlx.rs`, `memory/budget.rs` — MLX's allocator and its limit
+//!
+//! One model, one process:
+//! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker
+//! - `worker/process.rs`, `worker/process/group.rs`, `worker/process/pipes.rs`, `worker/death.rs` — the runner's hold on it
+//!
+//! What happened and how it is shown:
+//! - `runner.rs` — the only loop
+//! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
+//! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
+//! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
+//! - `results/example.rs` — a run with everything in it, for tests
+//! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
+//! - `report/table.rs`, `report/models.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
+
+pub mod backend;
+pub mod cli;
+pub mod commands;
 pub mod dataset;
+pub mod embedded;
+pub mod error;
+pub mod memory;
 pub mod native;
+pub mod report;
+pub mod results;
+pub mod runner;
+pub mod scoring;
+pub mod suites;
 pub mod vlm;
+pub mod worker;

@@ -167,8 +167,9 @@ pub struct Generation {
     pub finish_reason: FinishReason,
     /// The rendered chat template, image placeholders not expanded.
     pub prompt: String,
-    /// The expanded prompt as the decoder saw it.
-    pub prompt_token_ids: Vec<u32>,
+    /// The expanded prompt as the decoder saw it; image positions carry the id that
+    /// the family gives them.
+    pub prompt_token_ids: Vec<i32>,
     /// The generated tokens, a final stop token included.
     pub token_ids: Vec<u32>,
     /// One entry per generated token when `logprobs` was above 0, else empty.
@@ -177,6 +178,25 @@ pub struct Generation {
     pub usage: Usage,
     /// Wall times.
     pub timings: Timings,
+}
+
+/// What is known of a model once it is open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// `model_type` of its config.json, or `scripted`.
+    pub model_type: String,
+    /// From the start of loading until the weights were evaluated.
+    pub load_ms: f64,
+    /// Active bytes then: the baseline of every question.
+    pub baseline_bytes: u64,
+    /// MLX's version, `None` where MLX does not answer.
+    pub mlx_version: Option<String>,
+    /// The device MLX computes on, e.g. `gpu` or `cpu`.
+    pub device: Option<String>,
+    /// SHA-256 of the chat template.
+    pub template_sha256: Option<String>,
+    /// Precision of the weights, e.g. `float32` or `bfloat16, 4-bit (group 64)`.
+    pub precision: Option<String>,
 }
 
 /// Why a model could not answer.

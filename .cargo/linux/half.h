@@ -1,9 +1,9 @@
-/* mlx-c declares its float16/bfloat16 accessors on Arm only. Off Arm this
- * header, force-included, supplies the two type names: MLX's own classes for
- * C++, and types of the same size for bindgen, which reads the headers as C.
+/* mlx-c takes its float16/bfloat16 types from Arm's headers, and leaves its
+ * accessors out elsewhere; bindgen's clang cannot read GCC's Arm headers. This
+ * header, force-included, supplies the two names everywhere: MLX's own classes
+ * for C++, and types of the same size for bindgen, which reads the headers as C.
  * CMake's first check of the compiler runs without MLX's include folder. */
-#if !defined(__aarch64__) && \
-    (!defined(__cplusplus) || __has_include(<mlx/types/half_types.h>))
+#if !defined(__cplusplus) || __has_include(<mlx/types/half_types.h>)
 #define MLX_HALF_H
 #define HAS_FLOAT16
 #define HAS_BFLOAT16

@@ -1,117 +1,100 @@
 #!/usr/bin/env bash
-# Makes plain `cargo build|test|run|clippy` work on Linux (Debian/Ubuntu, x86-64
-# and aarch64), where mlx-sys's own build script cannot: it prepares MLX once
-# under the user's cache folder and writes .cargo/config.toml, which replaces
-# that build script (Cargo's "links" override). Does nothing when all is there.
+# Makes plain `cargo build|test|run|clippy|doc` work on Linux (Debian 12 and
+# Ubuntu 22.04 or newer, x86-64 and aarch64), where mlx-sys's own build script
+# cannot: mlx.sh prepares MLX once under the user's cache folder, and this script
+# writes .cargo/config.toml, which replaces that build script (Cargo's "links"
+# override). It does nothing on macOS, and nothing when all is there.
+#
+# Where RUSTFLAGS (for doc tests: RUSTDOCFLAGS) is set in the environment, Cargo
+# ignores the flags of config.toml: unset it, or repeat those flags in it.
 set -euo pipefail
 
+[ "$(uname -s)" = Linux ] || exit 0
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 config=$repo/.cargo/config.toml
-target=$(uname -m)-unknown-linux-gnu
-bindgen_version=0.72.1
+machine=$(uname -m)
+target=$machine-unknown-linux-gnu
+first_line="# Written by .cargo/linux/setup.sh, which replaces it when its inputs change."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 
-[ "$(uname -s)" = Linux ] || exit 0
-case $(uname -m) in
+case $machine in
   x86_64 | aarch64) ;;
-  *) fail "unsupported processor $(uname -m): x86_64 and aarch64 are supported" ;;
+  *) fail "unsupported processor $machine: x86_64 and aarch64 are supported" ;;
 esac
-command -v cargo >/dev/null || fail "cargo not found: install Rust from https://rustup.rs and run this again"
+case ${XDG_CACHE_HOME:-} in
+  /*) cache=$XDG_CACHE_HOME/vlm-test ;;
+  *) cache=${HOME:?set HOME to your home folder}/.cache/vlm-test ;;
+esac
+case $cache in
+  *[,:\"\\\$]*) fail "the linker cannot take the path $cache: set XDG_CACHE_HOME to a folder without , : \" \\ or \$ in its name" ;;
+esac
 
-# One folder for each state of these inputs, so that a change makes a new one.
-key=$({ cat "$here"/*; grep -A 2 '^name = "mlx-sys"' "$repo/Cargo.lock"; } | sha256sum | cut -c1-16)
-prefix=${XDG_CACHE_HOME:-$HOME/.cache}/vlm-test/mlx-$key
+# One folder for each state of the recipe, so that a change makes a new one.
+key=$({ cat "$here"/{mlx.sh,wheels.txt,*.[ch]}; grep -A 2 '^name = "mlx-sys"' "$repo/Cargo.lock"; } | sha256sum | cut -c1-16)
+prefix=$cache/mlx-$machine-$key
 
-openblas() { ldconfig -p 2>/dev/null | grep -q 'libopenblas\.so\.0' || /sbin/ldconfig -p | grep -q 'libopenblas\.so\.0'; }
+prepared() { [ -e "$prefix/bindings/bindings.rs" ] && [ -e "$prefix/lib/libmlxc.a" ] && [ -e "$prefix/python/mlx/lib/libmlx.so" ]; }
+# Reads all of ldconfig's list: with `grep -q` the closed pipe would count as a failure.
+openblas() { PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep 'libopenblas\.so\.0' >/dev/null; }
+
+check_toolchain() {
+  local glibc host
+  glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || fail "MLX for Linux needs glibc 2.35 or newer, and this system has another C library"
+  glibc=${glibc#glibc }
+  [ "$(printf '%s\n' 2.35 "$glibc" | sort -V | head -n 1)" = 2.35 ] ||
+    fail "glibc $glibc is too old: MLX for Linux needs 2.35 or newer (Debian 12, Ubuntu 22.04)"
+  command -v cargo >/dev/null || fail "cargo not found: install Rust (https://rustup.rs), open a new shell and run this again"
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  [ "$host" = "$target" ] || fail "the Rust toolchain is for $host, and MLX for Linux needs $target: rustup default stable-$target"
+}
+
+missing_packages() {
+  command -v g++ >/dev/null && command -v cc >/dev/null || echo g++
+  command -v python3 >/dev/null || echo python3
+  python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+  openblas || echo libopenblas0-pthread
+}
 
 install_packages() {
-  local missing=()
-  command -v g++ >/dev/null || missing+=(g++)
-  command -v make >/dev/null || missing+=(make)
-  command -v python3 >/dev/null || missing+=(python3)
-  python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
-  openblas || missing+=(libopenblas0-pthread)
-  [ ${#missing[@]} -eq 0 ] && return
-  local sudo=
+  local missing sudo=()
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null ||
+    fail "this system lacks what Debian calls ${missing[*]}, and has no apt-get: install them and run this again"
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "missing packages: ${missing[*]}; ask an administrator to run: apt-get install ${missing[*]}"
-    sudo=sudo
+    command -v sudo >/dev/null || fail "missing packages; as root run: apt-get install ${missing[*]}"
+    sudo=(sudo)
   fi
-  command -v apt-get >/dev/null || fail "missing ${missing[*]}, and there is no apt-get to install them with"
-  say "installing Debian packages: ${missing[*]}"
-  $sudo apt-get -qq update >&2
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2
-}
-
-fetch_wheels() { # $1: folder to unpack into
-  say "fetching MLX 0.32.2 (CPU), cmake, ninja and libclang wheels, pinned by hash"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
-    --requirement "$here/wheels.txt" --dest "$1/wheels" >&2
-  local wheel
-  for wheel in "$1"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$1/python"; done
-  rm -r "$1/wheels"
-  find "$1/python" -type f \( -name cmake -o -name ninja \) -exec chmod +x {} +
-}
-
-mlx_c_source() {
-  cargo metadata --format-version 1 --locked --manifest-path "$repo/Cargo.toml" |
-    python3 -c 'import json, os, sys
-for package in json.load(sys.stdin)["packages"]:
-    if package["name"] == "mlx-sys":
-        print(os.path.join(os.path.dirname(package["manifest_path"]), "src", "mlx-c"))'
-}
-
-build_mlx_c() { # $1: work folder  $2: mlx-c source
-  say "building mlx-c"
-  local ninja cmake
-  cmake=$(find "$1/python" -path '*/bin/cmake' -type f)
-  ninja=$(find "$1/python" -name ninja -type f)
-  "$cmake" -G Ninja -S "$2" -B "$1/build" -DCMAKE_MAKE_PROGRAM="$ninja" -DCMAKE_BUILD_TYPE=Release \
-    -DMLX_C_USE_SYSTEM_MLX=ON -DMLX_C_BUILD_EXAMPLES=OFF -DCMAKE_PREFIX_PATH="$1/python/mlx" \
-    -DCMAKE_CXX_FLAGS="-include $here/format.h -include $here/half.h" >"$1/build.log" 2>&1 &&
-    "$cmake" --build "$1/build" >>"$1/build.log" 2>&1 || { tail -n 30 "$1/build.log" >&2; fail "mlx-c did not build"; }
-  mkdir -p "$1/lib"
-  cp "$1/build/libmlxc.a" "$1/lib/"
-  cc -O2 -c "$here/mach_time.c" -o "$1/mach_time.o"
-  ar rcs "$1/lib/libmach_time.a" "$1/mach_time.o"
-}
-
-generate_bindings() { # $1: work folder  $2: mlx-c source
-  say "building bindgen $bindgen_version and generating bindings"
-  cargo install --quiet --locked --root "$1/tools" --target-dir "$1/build/bindgen" --version "=$bindgen_version" bindgen-cli >&2
-  local all=$1/mlx_c.h header
-  for header in "$2"/mlx/c/*.h; do printf '#include "%s"\n' "$header"; done >"$all"
-  mkdir -p "$1/bindings"
-  LIBCLANG_PATH=$(dirname "$(find "$1/python" -name libclang.so)") "$1/tools/bin/bindgen" "$all" --rust-target 1.73 \
-    --blocklist-function malloc --blocklist-function realloc --output "$1/bindings/bindings.rs" -- \
-    -include "$here/half.h" -I "$2" -I "$(gcc -print-file-name=include)"
+  say "installing Debian packages${sudo:+ with sudo}: ${missing[*]}"
+  { "${sudo[@]}" apt-get -q update &&
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"; } \
+    >"$cache/apt.log" 2>&1 || { tail -n 20 "$cache/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
 }
 
 prepare() {
+  check_toolchain
+  mkdir -p "$cache" || fail "cannot write $cache: set XDG_CACHE_HOME to a folder of yours"
+  # One set-up at a time; the system drops the lock of a run that was killed.
+  exec 9>"$cache/lock"
+  flock --nonblock 9 || { say "waiting for another set-up to finish"; flock 9; }
   install_packages
-  mkdir -p "$(dirname "$prefix")"
-  local source
-  work=$(mktemp -d "$prefix.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
-  fetch_wheels "$work"
-  source=$(mlx_c_source)
-  build_mlx_c "$work" "$source"
-  generate_bindings "$work" "$source"
-  mkdir -p "$work/done/python"
-  mv "$work/lib" "$work/bindings" "$work/done/"
-  mv "$work/python/mlx" "$work/python/mlx_cpu.libs" "$work/done/python/"
-  # A set-up running beside this one may have finished first: its result is the same.
-  mv -T "$work/done" "$prefix" 2>/dev/null || [ -e "$prefix/bindings/bindings.rs" ] || fail "could not write $prefix"
-  say "MLX is ready in $prefix"
+  prepared && return
+  local work=$cache/work started=$SECONDS
+  rm -rf "$work" "$prefix" # left behind by a run that was killed, or damaged
+  mkdir "$work"
+  trap 'rm -rf "$cache/work"' EXIT
+  bash "$here/mlx.sh" "$work" "$repo" || exit 1
+  mv "$work/done" "$prefix"
+  say "MLX is ready in $prefix ($((SECONDS - started)) s, done once)"
 }
 
-write_config() {
+config_text() {
   local flags="\"-C\", \"link-arg=-Wl,-rpath,$prefix/python/mlx/lib\", \"-C\", \"link-arg=-Wl,--no-as-needed,-l:libopenblas.so.0,--as-needed\""
   cat <<TOML
-# Written by .cargo/linux/setup.sh; run it again after moving the repository.
+$first_line
 [target.$target.mlx]
 rustc-link-search = ["native=$prefix/lib", "native=$prefix/python/mlx/lib"]
 rustc-link-lib = ["static=mlxc", "static=mach_time", "dylib=mlx", "dylib=stdc++"]
@@ -125,6 +108,18 @@ rustdocflags = [$flags]
 TOML
 }
 
-[ -e "$prefix/bindings/bindings.rs" ] && openblas || prepare
-wanted=$(write_config)
-[ "$wanted" = "$(cat "$config" 2>/dev/null)" ] || printf '%s\n' "$wanted" >"$config"
+write_config() {
+  local wanted current=
+  wanted=$(config_text)
+  [ ! -e "$config" ] || current=$(<"$config")
+  [ "$wanted" != "$current" ] || return 0
+  case $current in
+    '' | '# Written by .cargo/linux/setup.sh'*) ;;
+    *) fail "$config was not written by this script: move its contents to \$CARGO_HOME/config.toml and run this again" ;;
+  esac
+  printf '%s\n' "$wanted" >"$config.$$"
+  mv "$config.$$" "$config" # at once: a cargo running beside this never sees half a file
+}
+
+prepared && openblas || prepare
+write_config

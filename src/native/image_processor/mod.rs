@@ -1,1 +1,22 @@
-//! Images as the reference processors make them.
+//! Images as the reference processors make them: decoding, Pillow-exact resampling, tiling and normalising.
+//!
+//! Everything here is plain Rust on bytes and floats and knows nothing of MLX. Pinned reference: Pillow 13 and the
+//! `*ImageProcessorPil` classes of transformers 5.23.
+
+mod coefficients;
+pub mod decode;
+mod error;
+mod fields;
+mod filter;
+pub mod idefics3;
+mod jpeg;
+mod normalize;
+pub mod resample;
+mod rgb;
+
+pub use decode::load_rgb;
+pub use error::ImageError;
+pub use filter::Filter;
+pub use idefics3::{Idefics3ImageConfig, ProcessedImage};
+pub use resample::resize;
+pub use rgb::{Rgb8Image, RgbView};

@@ -1,0 +1,114 @@
+//! Prefill, decode and the vision tower of a float32 model as wide as SmolVLM-256M
+//! (hidden 576, 9 heads over 3, vocabulary 49280; tower 768 wide, frames of 512 pixels),
+//! three layers deep, beside what the machine allows.
+//!
+//! Read the throughput columns. Decoding one token reads every weight once, so its floor
+//! is memory bandwidth: compare its GB/s with `floor_read`. Prefill and vision are matrix
+//! products: an item is a floating-point operation, compare with `floor_matmul`, the same
+//! BLAS on one large product.
+
+#![expect(clippy::expect_used, reason = "a bench fails by panicking")]
+
+mod checkpoint;
+
+use std::{collections::BTreeSet, thread};
+
+use checkpoint::{HIDDEN, LAYER, LAYERS, PATCHES, VISION_HIDDEN, VISION_LAYER, VOCAB};
+use divan::{
+    Bencher, black_box,
+    counter::{BytesCount, ItemsCount},
+};
+use mlx_rs::{Array, random};
+use vlm_test::{
+    native::{
+        checkpoint::Checkpoint,
+        generate::generate,
+        image_processor::ProcessedImage,
+        models::{self, Architecture},
+    },
+    vlm::GenerationOptions,
+};
+
+const PROMPT: usize = 512;
+const ANSWER: usize = 64;
+
+fn main() {
+    divan::main();
+}
+
+fn model() -> Box<dyn Architecture> {
+    let checkpoint = Checkpoint::open(&checkpoint::folder()).expect("the checkpoint is complete");
+    models::load(&checkpoint).expect("the checkpoint loads").0
+}
+
+fn embeddings(model: &dyn Architecture, length: usize) -> Array {
+    let ids: Vec<i32> = (0..length as i32).map(|n| n * 37 % 300).collect();
+    let embeddings = model.embed_prompt(&ids, None).expect("ids are embedded");
+    embeddings.eval().expect("the embeddings are computed");
+    embeddings
+}
+
+fn operations(rows: usize, weights: usize) -> ItemsCount {
+    ItemsCount::new(2 * rows * weights)
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn floor_matmul(bencher: Bencher) {
+    let side = 1024;
+    let square = || random::normal::<f32>(&[side, side], None, None, None).expect("MLX draws");
+    let (left, right) = (square(), square());
+    bencher.counter(operations(side as usize, (side * side) as usize)).bench_local(|| {
+        let product = left.matmul(&right).expect("the shapes fit");
+        product.eval().expect("the product is computed");
+    });
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn floor_read(bencher: Bencher) {
+    let data = vec![1u64; 32 << 20];
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    bencher.counter(BytesCount::of_slice(&data)).bench_local(|| {
+        thread::scope(|scope| {
+            for part in data.chunks(data.len().div_ceil(threads)) {
+                scope.spawn(|| black_box(part.iter().fold(0, |sum, word| sum ^ word)));
+            }
+        });
+    });
+}
+
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn prefill_512_tokens(bencher: Bencher) {
+    let model = model();
+    let prompt = embeddings(model.as_ref(), PROMPT);
+    let head = VOCAB * HIDDEN / PROMPT;
+    bencher.counter(operations(PROMPT, LAYERS * LAYER + head)).bench_local(|| {
+        let mut cache = model.new_cache(PROMPT);
+        let logits = model.logits(prompt.clone(), &mut cache).expect("the shapes fit");
+        logits.eval().expect("the logits are computed");
+    });
+}
+
+#[divan::bench(args = [1, PROMPT], sample_count = 5, sample_size = 1)]
+fn decode_64_tokens_after(bencher: Bencher, prompt: usize) {
+    let model = model();
+    let start = embeddings(model.as_ref(), prompt);
+    let options = GenerationOptions { max_tokens: ANSWER, ..Default::default() };
+    let weights = 4 * (LAYERS * LAYER + VOCAB * HIDDEN);
+    bencher.counter(BytesCount::new(ANSWER * weights)).bench_local(|| {
+        let tokens = generate(model.as_ref(), start.clone(), &BTreeSet::new(), &options, |_| {});
+        assert_eq!(tokens.expect("the answer is computed").ids.len(), ANSWER);
+    });
+}
+
+#[divan::bench(args = [1, 5], sample_count = 3, sample_size = 1)]
+fn vision_frames(bencher: Bencher, frames: usize) {
+    let model = model();
+    let pixels = (0..frames * 512 * 512 * 3).map(|n| (n % 255) as f32 / 127.0 - 1.0).collect();
+    let image = ProcessedImage { rows: 0, cols: 0, frames, height: 512, width: 512, pixels };
+    let scores = 2 * PATCHES * VISION_HIDDEN;
+    let rows = frames * PATCHES;
+    bencher.counter(operations(rows, LAYERS * (VISION_LAYER + scores))).bench_local(|| {
+        let features = model.vision_features(std::slice::from_ref(&image));
+        assert!(features.expect("the shapes fit").is_some());
+    });
+}

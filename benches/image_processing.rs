@@ -1,0 +1,66 @@
+//! Image processing at the settings of SmolVLM2-500M (longest edge 2048, tiles of 512, Lanczos), on one thread.
+//!
+//! `tests/reference/time_pillow.py` times the same work on the same images in Pillow.
+
+#![expect(clippy::expect_used, reason = "a bench fails by panicking")]
+
+use std::{f64::consts::TAU, fs, path::PathBuf};
+
+use divan::Bencher;
+use serde_json::json;
+use vlm_test::native::image_processor::{Idefics3ImageConfig, Rgb8Image, load_rgb};
+
+fn main() {
+    divan::main();
+}
+
+fn config() -> Idefics3ImageConfig {
+    let json = json!({"size": {"longest_edge": 2048}, "max_image_size": {"longest_edge": 512}, "resample": 1});
+    Idefics3ImageConfig::from_json(&json).expect("the configuration is valid")
+}
+
+/// The files made by `time_pillow.py --write`.
+fn file(name: &str) -> PathBuf {
+    let folder = std::env::var_os("IMAGE_BENCH_DIR")
+        .map_or_else(|| "target/image-bench".into(), PathBuf::from);
+    folder.join(name)
+}
+
+/// The same smooth waves with a little noise as in `time_pillow.py`.
+fn scene(width: usize, height: usize) -> Rgb8Image {
+    let mut noise = 1_u32;
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            for channel in 0..3 {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let wave =
+                    (TAU * (x as f64 / 97.0 + y as f64 / 61.0 + f64::from(channel) / 3.0)).sin();
+                pixels.push((128.0 + 100.0 * wave + f64::from(noise >> 28)) as u8);
+            }
+        }
+    }
+    Rgb8Image::new(width, height, pixels).expect("the buffer has the right length")
+}
+
+#[divan::bench(args = [(640, 480), (1024, 1024)], sample_count = 20)]
+fn resize_and_tile(bencher: Bencher, (width, height): (usize, usize)) {
+    let (image, config) = (scene(width, height), config());
+    bencher.bench_local(|| config.process(image.view()));
+}
+
+#[divan::bench(args = ["640x480.png", "640x480.jpg", "1024x1024.png", "1024x1024.jpg"], sample_count = 20)]
+fn decode(bencher: Bencher, name: &str) {
+    let path = file(name);
+    if fs::metadata(&path).is_ok() {
+        bencher.bench_local(|| load_rgb(&path).map(|image| image.width()));
+    }
+}
+
+#[divan::bench(args = ["640x480.png", "640x480.jpg", "1024x1024.png", "1024x1024.jpg"], sample_count = 20)]
+fn decode_resize_and_tile(bencher: Bencher, name: &str) {
+    let (path, config) = (file(name), config());
+    if fs::metadata(&path).is_ok() {
+        bencher.bench_local(|| load_rgb(&path).and_then(|image| config.process(image.view())));
+    }
+}

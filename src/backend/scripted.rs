@@ -1,0 +1,233 @@
+//! A model that answers from a script and fails on demand. It is part of the program so
+//! that everything around a model (deadlines, crashes, reports, resuming) can be tried
+//! in seconds, through the same worker as a real one.
+//!
+//! ```toml
+//! default = "yes"                  # for questions that nothing below matches
+//! # load_error = "…"  load_crash = "segv"  load_hang = true  load_panic = "…"
+//!
+//! [[answer]]
+//! question = "What colour"         # part of the last turn's text
+//! text = "red"
+//!
+//! [[answer]]
+//! at = 3                           # the third question this worker is asked
+//! crash = "kill"                   # or abort, segv, exit255
+//! ```
+//! Other faults of an answer: `error`, `image_error`, `panic` (texts), `hang`, `empty`
+//! (flags), `noise` (text for standard output), `slow_ms`. The first answer whose
+//! conditions all hold is taken; `at` counts anew in a restarted worker.
+
+mod faults;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+
+use self::faults::{Crash, hang};
+use crate::vlm::{
+    Chat, Content, FinishReason, Generation, GenerationOptions, ModelError, Role, Timings, Usage,
+    VisionLanguageModel,
+};
+
+/// Why a script cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    /// The file cannot be read.
+    #[error("cannot read the script {}: {source}", path.display())]
+    Read {
+        /// The script.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not TOML, or has a field that does not exist.
+    #[error("{} is not a script: {}", path.display(), source.to_string().trim_end())]
+    Parse {
+        /// The script.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// The script asks for this failure.
+    #[error("{0}")]
+    Load(String),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Script {
+    default: String,
+    load_error: Option<String>,
+    load_crash: Option<Crash>,
+    load_panic: Option<String>,
+    load_hang: bool,
+    answer: Vec<Answer>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Answer {
+    question: Option<String>,
+    at: Option<usize>,
+    text: String,
+    empty: bool,
+    error: Option<String>,
+    image_error: Option<String>,
+    panic: Option<String>,
+    crash: Option<Crash>,
+    noise: Option<String>,
+    hang: bool,
+    slow_ms: u64,
+}
+
+/// A model that says what its script says.
+#[derive(Debug)]
+pub struct ScriptedModel {
+    script: Script,
+    asked: usize,
+}
+
+impl ScriptedModel {
+    /// Reads the script at `path` and does to itself what it says of loading.
+    ///
+    /// # Errors
+    /// [`ScriptError`] when the script is unusable or asks for an error.
+    pub fn open(path: &Path) -> Result<Self, ScriptError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
+        let script: Script = toml::from_str(&text).map_err(|source| ScriptError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        if let Some(crash) = script.load_crash {
+            crash.happen();
+        }
+        if let Some(message) = &script.load_panic {
+            faults::panic(message);
+        }
+        if script.load_hang {
+            hang();
+        }
+        match script.load_error {
+            Some(message) => Err(ScriptError::Load(message)),
+            None => Ok(Self { script, asked: 0 }),
+        }
+    }
+
+    fn answer_to(&self, question: &str) -> Answer {
+        let matching = |answer: &&Answer| {
+            answer.at.is_none_or(|at| at == self.asked)
+                && answer.question.as_ref().is_none_or(|part| question.contains(part))
+        };
+        let default = || Answer { text: self.script.default.clone(), ..Answer::default() };
+        self.script.answer.iter().find(matching).cloned().unwrap_or_else(default)
+    }
+}
+
+impl VisionLanguageModel for ScriptedModel {
+    fn generate(
+        &mut self,
+        chat: &Chat,
+        options: &GenerationOptions,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Generation, ModelError> {
+        let start = Instant::now();
+        self.asked += 1;
+        let answer = self.answer_to(&last_text(chat));
+        answer.fail()?;
+        let text = if answer.empty { "" } else { answer.text.as_str() };
+        Ok(say(text, chat, options, on_text, start))
+    }
+}
+
+impl Answer {
+    fn fail(&self) -> Result<(), ModelError> {
+        if let Some(noise) = &self.noise {
+            faults::print(noise);
+        }
+        thread::sleep(Duration::from_millis(self.slow_ms));
+        if let Some(crash) = self.crash {
+            crash.happen();
+        }
+        if let Some(message) = &self.panic {
+            faults::panic(message);
+        }
+        if self.hang {
+            hang();
+        }
+        let image_error = self.image_error.clone().map(ModelError::Image);
+        image_error.or_else(|| self.error.clone().map(ModelError::Compute)).map_or(Ok(()), Err)
+    }
+}
+
+/// Words are tokens here: they are counted, and `max_tokens` cuts them off.
+fn say(
+    text: &str,
+    chat: &Chat,
+    options: &GenerationOptions,
+    on_text: &mut dyn FnMut(&str),
+    start: Instant,
+) -> Generation {
+    let words: Vec<&str> = text.split_inclusive(' ').take(options.max_tokens).collect();
+    for word in &words {
+        on_text(word);
+    }
+    let answer = words.concat();
+    let cut_off = answer.len() < text.len();
+    let prompt = render(chat);
+    let prompt_tokens = prompt.split_whitespace().count();
+    let elapsed = start.elapsed().as_secs_f64() * 1e3;
+    Generation {
+        finish_reason: if cut_off { FinishReason::Length } else { FinishReason::Stop },
+        prompt,
+        prompt_token_ids: (0..).take(prompt_tokens).collect(),
+        token_ids: (0..).take(words.len()).collect(),
+        logprobs: Vec::new(),
+        usage: Usage {
+            prompt_tokens,
+            image_tokens: chat.images().count(),
+            cached_tokens: 0,
+            completion_tokens: words.len(),
+        },
+        timings: Timings { prefill: elapsed, time_to_first_token: elapsed, ..Timings::default() },
+        answer,
+    }
+}
+
+fn last_text(chat: &Chat) -> String {
+    let content = chat.messages.last().map(|message| message.content.as_slice());
+    let texts = content.unwrap_or_default().iter().filter_map(|part| match part {
+        Content::Text { text } => Some(text.as_str()),
+        Content::Image { .. } => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn render(chat: &Chat) -> String {
+    let mut prompt = String::new();
+    for message in &chat.messages {
+        prompt += match message.role {
+            Role::System => "system:",
+            Role::User => "user:",
+            Role::Assistant => "assistant:",
+        };
+        for part in &message.content {
+            prompt.push(' ');
+            prompt += match part {
+                Content::Image { .. } => "<image>",
+                Content::Text { text } => text,
+            };
+        }
+        prompt.push('\n');
+    }
+    prompt
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Matching and counting. Faults that end a process are tried on real workers.
+
+use std::io::Write;
+
+use super::*;
+use crate::vlm::Message;
+
+fn scripted(script: &str) -> Result<ScriptedModel, ScriptError> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(script.as_bytes()).unwrap();
+    ScriptedModel::open(file.path())
+}
+
+fn ask(model: &mut ScriptedModel, question: &str) -> Result<String, ModelError> {
+    let chat = Chat { messages: vec![Message::user([], question)] };
+    model.generate(&chat, &GenerationOptions::default(), &mut |_| {}).map(|it| it.answer)
+}
+
+#[test]
+fn the_first_answer_whose_conditions_all_hold_is_taken() {
+    let mut model = scripted(
+        "default = 'dunno'\n\
+         [[answer]]\nat = 2\nquestion = 'colour'\ntext = 'second colour'\n\
+         [[answer]]\nquestion = 'colour'\ntext = 'red'\n\
+         [[answer]]\nat = 4\ntext = 'fourth'\n",
+    )
+    .unwrap();
+    let questions = ["What colour?", "Which colour?", "Which colour?", "How many?", "How many?"];
+    let answers = questions.map(|question| ask(&mut model, question).unwrap());
+    assert_eq!(answers, ["red", "second colour", "red", "fourth", "dunno"]);
+}
+
+#[test]
+fn errors_keep_their_kind_and_the_model_goes_on() {
+    let mut model = scripted(
+        "default = 'ok'\n\
+         [[answer]]\nat = 1\nimage_error = 'no such file'\n\
+         [[answer]]\nat = 2\nerror = 'out of memory'\n\
+         [[answer]]\nat = 3\nempty = true\ntext = 'unsaid'\n",
+    )
+    .unwrap();
+    assert_eq!(ask(&mut model, "a"), Err(ModelError::Image("no such file".to_owned())));
+    assert_eq!(ask(&mut model, "b"), Err(ModelError::Compute("out of memory".to_owned())));
+    assert_eq!(ask(&mut model, "c"), Ok(String::new()));
+    assert_eq!(ask(&mut model, "d"), Ok("ok".to_owned()));
+}
+
+#[test]
+fn words_are_counted_streamed_and_cut_off() {
+    let mut model = scripted("default = 'a red and a blue square'").unwrap();
+    let chat = Chat { messages: vec![Message::user(["a.png".into()], "What is it?")] };
+    let mut pieces = String::new();
+    let options = GenerationOptions { max_tokens: 3, ..GenerationOptions::default() };
+    let generation = model.generate(&chat, &options, &mut |piece| pieces += piece).unwrap();
+    assert_eq!(generation.answer, "a red and ");
+    assert_eq!(generation.answer, pieces);
+    assert_eq!(generation.finish_reason, FinishReason::Length);
+    assert_eq!(generation.prompt, "user: <image> What is it?\n");
+    let usage = Usage { prompt_tokens: 5, image_tokens: 1, cached_tokens: 0, completion_tokens: 3 };
+    assert_eq!(generation.usage, usage);
+    assert_eq!((generation.prompt_token_ids.len(), generation.token_ids.len()), (5, 3));
+}
+
+#[test]
+fn a_script_with_a_mistake_names_file_and_line() {
+    let error = scripted("default = 'x'\n[[answer]]\ntxet = 'y'\n").unwrap_err().to_string();
+    assert!(error.contains("txet") && error.contains("line 3"), "{error}");
+    let missing = ScriptedModel::open(Path::new("/no/script.toml")).unwrap_err().to_string();
+    assert!(missing.contains("/no/script.toml"), "{missing}");
+}
+
+#[test]
+fn a_script_can_refuse_to_load() {
+    let error = scripted("load_error = 'missing tensor'").unwrap_err();
+    assert_eq!(error.to_string(), "missing tensor");
+}

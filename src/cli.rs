@@ -1,0 +1,196 @@
+//! The command line: what can be asked for, and which values make sense.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, builder::RangedU64ValueParser};
+
+/// Tests vision-language models on Apple Silicon: native MLX inference, honest
+/// scores, flat memory.
+#[derive(Debug, Parser)]
+#[command(name = "vlm-test", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "Examples:
+  vlm-test vqa                                     ask the shipped model 20 questions
+  vlm-test vqa --models smolvlm,phi35_vision       compare two models
+  vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
+  vlm-test models                                  what is known and what can run here
+
+Exit status: 0 all answered, 1 a question failed, 2 wrong usage, 3 could not test,
+70 internal error, 130 interrupted.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask the questions of a VQA dataset and score the answers
+    Vqa(VqaArgs),
+    /// Ask one question, about images or not
+    Ask(AskArgs),
+    /// List the known models: where their weights are, their size, whether they run here
+    Models(ModelsArgs),
+    /// Serve one model to the process that started this one
+    #[command(hide = true)]
+    Worker,
+}
+
+/// How much is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Verbosity {
+    /// Print the final table only
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print every question with its answer
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// `vlm-test vqa`.
+#[derive(Debug, Args)]
+pub struct VqaArgs {
+    /// How many questions to ask each model
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = positive())]
+    pub questions: usize,
+    /// Models to ask, by name or checkpoint folder; several separated by commas or spaces
+    #[arg(long, short, value_name = "NAME|DIR", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
+    pub models: Vec<String>,
+    /// Dataset to ask, by name or folder in VQA v2 layout
+    #[arg(long, short, value_name = "NAME|DIR", default_value = "shapes")]
+    pub dataset: String,
+    /// Seed of the sample of questions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Ask these question ids only; several separated by commas
+    #[arg(long, value_name = "ID", value_delimiter = ',', num_args = 1..)]
+    pub only: Vec<u64>,
+    /// Longest answer, in tokens
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
+    pub max_tokens: usize,
+    /// Text put after every question [default: a line that asks for a word or phrase]
+    #[arg(long, value_name = "TEXT")]
+    pub prompt_suffix: Option<String>,
+    /// Clear MLX's memory after every N questions; 0 never
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub cleanup_every: usize,
+    /// Seconds a question may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive_seconds())]
+    pub timeout: u64,
+    /// Folder for the results [default: results/<time>-vqa]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Print results.json on standard output, and nothing else there
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub json: bool,
+    /// How much is printed.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// `vlm-test ask`.
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// The question
+    pub question: String,
+    /// Model to ask, by name or checkpoint folder
+    #[arg(long, short, value_name = "NAME|DIR", default_value = "smolvlm_tiny")]
+    pub model: String,
+    /// Image to show; may be given several times
+    #[arg(long, short, value_name = "FILE")]
+    pub image: Vec<PathBuf>,
+    /// Earlier turns: a JSON list of chat-format messages
+    #[arg(long, value_name = "FILE.json")]
+    pub history: Option<PathBuf>,
+    /// Longest answer, in tokens
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive())]
+    pub max_tokens: usize,
+    /// Report the K most probable tokens at every step (with --json)
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub logprobs: usize,
+    /// Sampling temperature; 0 takes the most probable token
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    pub temperature: f32,
+    /// Sample from the smallest set of tokens with this probability
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = probability)]
+    pub top_p: f32,
+    /// Seed of the sampler
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Seconds the answer may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive_seconds())]
+    pub timeout: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `vlm-test models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Print a JSON list
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn positive() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::TypedValueParser as _;
+    RangedU64ValueParser::<u64>::new()
+        .range(1..)
+        .map(|value| usize::try_from(value).unwrap_or(usize::MAX))
+}
+
+fn positive_seconds() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err("expected a number of at least 0".to_owned()),
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err("expected a number above 0 and at most 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vqa(arguments: &[&str]) -> Result<VqaArgs, clap::Error> {
+        let cli = Cli::try_parse_from(["vlm-test", "vqa"].iter().chain(arguments))?;
+        match cli.command {
+            Command::Vqa(args) => Ok(args),
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn models_are_separated_by_commas_or_spaces() {
+        for arguments in
+            [&["--models", "a,b"][..], &["--models", "a", "b"], &["--models", "a", "--models", "b"]]
+        {
+            assert_eq!(vqa(arguments).unwrap().models, ["a", "b"]);
+        }
+        assert_eq!(vqa(&[]).unwrap().models, ["smolvlm_tiny"]);
+    }
+
+    #[test]
+    fn no_questions_at_all_is_a_usage_error() {
+        assert!(vqa(&["--questions", "0"]).unwrap_err().to_string().contains("--questions"));
+        assert!(vqa(&["--max-tokens", "0"]).is_err());
+        assert_eq!(vqa(&["--cleanup-every", "0"]).unwrap().cleanup_every, 0);
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,73 @@
+//! `vlm-test models`: what is known, where it is, whether it can run here.
+
+use crate::{
+    backend::registry::{Location, Registry, ResolvedModel},
+    cli::ModelsArgs,
+    error::{CommandError, ExitStatus},
+    memory::physical_memory,
+    report::{ModelRow, console, json, models},
+};
+
+/// Carries out the command.
+///
+/// # Errors
+/// [`CommandError`] when the program's own manifests are broken or nothing can be printed.
+pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
+    let registry = Registry::load()?;
+    let memory = physical_memory();
+    let rows: Vec<ModelRow> = registry.models().map(|model| row(&model, memory)).collect();
+    let text = if args.json {
+        json::pretty(&rows)?
+    } else {
+        models::render(&rows, console::stdout_columns())
+    };
+    console::print(&text)?;
+    for error in registry.broken() {
+        console::print_problem(&crate::report::Problem::new(error.to_string()));
+    }
+    Ok(ExitStatus::Pass)
+}
+
+fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
+    let weight_bytes = model.weight_bytes();
+    let status = status(model, weight_bytes, memory);
+    let place = match &model.location {
+        Location::Present(path) => path.to_string_lossy().into_owned(),
+        Location::Embedded(_) => "built in".to_owned(),
+        Location::Missing { .. } => model.manifest.repository.clone().unwrap_or_default(),
+    };
+    ModelRow {
+        name: model.manifest.name.clone(),
+        aliases: model.manifest.aliases.clone(),
+        family: model.model_type().unwrap_or_default(),
+        weight_bytes,
+        runnable: status.is_ok(),
+        status: status.as_ref().map_or_else(|unfit| unfit.word, |()| "ready").to_owned(),
+        problem: status.err().and_then(|unfit| unfit.problem),
+        place,
+    }
+}
+
+/// Why a model cannot run here: a word for the table, and the whole of it where a word
+/// does not do.
+struct Unfit {
+    word: &'static str,
+    problem: Option<String>,
+}
+
+fn status(model: &ResolvedModel, weights: Option<u64>, memory: Option<u64>) -> Result<(), Unfit> {
+    let unfit = |word| Err(Unfit { word, problem: None });
+    if !model.is_built() {
+        return unfit("family not built yet");
+    }
+    if let Location::Missing { .. } = model.location {
+        return unfit("not downloaded");
+    }
+    if let Err(error) = model.ready() {
+        return Err(Unfit { word: "unusable", problem: Some(error.to_string()) });
+    }
+    match (weights, memory) {
+        (Some(weights), Some(memory)) if weights > memory => unfit("larger than memory"),
+        _ => Ok(()),
+    }
+}

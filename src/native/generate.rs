@@ -1,0 +1,177 @@
+//! Prefill in chunks, then one token after the other, the next one submitted
+//! before the last is read.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use mlx_rs::{Array, error::Exception, ops, ops::indexing::TryIndexOp, transforms};
+
+use crate::{
+    native::{models::Architecture, nn::kv_cache::KvCache, sampler::Sampler},
+    vlm::{FinishReason, GenerationOptions, TokenLogprob, TopLogprob},
+};
+
+/// Positions run through the decoder at once: bounds the attention scores to
+/// heads × chunk × prompt, and the work of one GPU submission.
+pub const PREFILL_CHUNK: i32 = 512;
+
+/// The tokens of an answer and how long they took.
+#[derive(Debug)]
+pub struct Tokens {
+    /// In order, a final stop token included.
+    pub ids: Vec<u32>,
+    /// One entry per token when asked for.
+    pub logprobs: Vec<TokenLogprob>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// Until the first token was known, in milliseconds.
+    pub prefill_ms: f64,
+    /// All further tokens, in milliseconds.
+    pub decode_ms: f64,
+}
+
+impl Tokens {
+    /// The tokens without the stop token that ended them.
+    pub fn completion(&self) -> &[u32] {
+        match self.finish_reason {
+            FinishReason::Stop => &self.ids[..self.ids.len().saturating_sub(1)],
+            FinishReason::Length => &self.ids,
+        }
+    }
+}
+
+/// A step that has been submitted: its token and, if wanted, log-probabilities.
+struct Step {
+    /// uint32 `[1]`.
+    token: Array,
+    /// float32 `[vocab]`.
+    logprobs: Option<Array>,
+}
+
+/// Continues a prompt's `embeddings` `[1, n, hidden]` until a token of `stop`, or
+/// `options.max_tokens`; every token that is not a stop token goes to `on_token`.
+///
+/// # Errors
+/// When MLX refuses or fails the computation.
+pub fn generate(
+    model: &dyn Architecture,
+    embeddings: Array,
+    stop: &BTreeSet<u32>,
+    options: &GenerationOptions,
+    mut on_token: impl FnMut(u32),
+) -> Result<Tokens, Exception> {
+    let started = Instant::now();
+    let decoding =
+        Decoding { model, sampler: Sampler::new(options), logprobs: options.logprobs > 0 };
+    // Room for a usual answer; a long one grows the cache chunk by chunk.
+    let reserved = embeddings.dim(1) as usize + options.max_tokens.min(PREFILL_CHUNK as usize);
+    let mut cache = model.new_cache(reserved);
+    let mut step = decoding.submit(prefill(model, embeddings, &mut cache)?, 0)?;
+
+    let mut tokens = Tokens {
+        ids: Vec::new(),
+        logprobs: Vec::new(),
+        finish_reason: FinishReason::Length,
+        prefill_ms: 0.0,
+        decode_ms: 0.0,
+    };
+    let mut first_token = started;
+    for n in 1..=options.max_tokens {
+        let next = if n < options.max_tokens {
+            Some(decoding.advance(&step.token, &mut cache, n)?)
+        } else {
+            None
+        };
+        let id = step.token.try_item_exact::<u32>().map_err(conversion)?;
+        if n == 1 {
+            first_token = Instant::now();
+        }
+        tokens.ids.push(id);
+        if let Some(logprobs) = &step.logprobs {
+            tokens.logprobs.push(top_logprobs(logprobs, id, options.logprobs)?);
+        }
+        if stop.contains(&id) {
+            tokens.finish_reason = FinishReason::Stop;
+            break;
+        }
+        on_token(id);
+        match next {
+            Some(next) => step = next,
+            None => break,
+        }
+    }
+    tokens.prefill_ms = first_token.duration_since(started).as_secs_f64() * 1e3;
+    tokens.decode_ms = first_token.elapsed().as_secs_f64() * 1e3;
+    Ok(tokens)
+}
+
+/// Runs the prompt through the decoder in chunks and returns its last logits. The
+/// cache is evaluated after each chunk but the last; the logits of the chunks
+/// before it are never computed, since nothing asks for them.
+fn prefill(
+    model: &dyn Architecture,
+    embeddings: Array,
+    cache: &mut [KvCache],
+) -> Result<Array, Exception> {
+    let length = embeddings.dim(1);
+    let mut start = 0;
+    while length - start > PREFILL_CHUNK {
+        let chunk = embeddings.try_index((.., start..start + PREFILL_CHUNK, ..))?;
+        drop(model.logits(chunk, cache)?);
+        transforms::eval(cache.iter().flat_map(KvCache::arrays))?;
+        start += PREFILL_CHUNK;
+    }
+    let last = if start == 0 { embeddings } else { embeddings.try_index((.., start.., ..))? };
+    model.logits(last, cache)
+}
+
+struct Decoding<'a> {
+    model: &'a dyn Architecture,
+    sampler: Sampler,
+    logprobs: bool,
+}
+
+impl Decoding<'_> {
+    /// Builds the step after `token` and submits it.
+    fn advance(&self, token: &Array, cache: &mut [KvCache], n: usize) -> Result<Step, Exception> {
+        let x = self.model.embed_token(token)?;
+        self.submit(self.model.logits(x, cache)?, n)
+    }
+
+    /// Chooses the `n`-th token from `logits` and submits the computation.
+    fn submit(&self, logits: Array, n: usize) -> Result<Step, Exception> {
+        let token = self.sampler.sample(&logits, n)?;
+        let logprobs = if self.logprobs {
+            Some(logits.subtract(ops::logsumexp_axis(&logits, -1, true)?)?)
+        } else {
+            None
+        };
+        transforms::async_eval(std::iter::once(&token).chain(&logprobs))?;
+        Ok(Step { token, logprobs })
+    }
+}
+
+/// The chosen token and the `count` most probable ones; equal values by id.
+fn top_logprobs(logprobs: &Array, chosen: u32, count: usize) -> Result<TokenLogprob, Exception> {
+    logprobs.eval()?;
+    let values: &[f32] = logprobs.try_as_slice().map_err(conversion)?;
+    let mut order: Vec<u32> = (0..values.len() as u32).collect();
+    let count = count.min(order.len());
+    let by_value =
+        |a: &u32, b: &u32| values[*b as usize].total_cmp(&values[*a as usize]).then(a.cmp(b));
+    if count > 0 && count < order.len() {
+        order.select_nth_unstable_by(count - 1, by_value);
+    }
+    order.truncate(count);
+    order.sort_unstable_by(by_value);
+    let top = order
+        .into_iter()
+        .map(|id| TopLogprob { token_id: id, logprob: values[id as usize] })
+        .collect();
+    let logprob = values.get(chosen as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    Ok(TokenLogprob { token_id: chosen, logprob, top })
+}
+
+/// The only conversions here are from arrays of known type, so this carries MLX's own error.
+fn conversion(error: impl std::fmt::Display) -> Exception {
+    Exception::custom(error.to_string())
+}

@@ -1,0 +1,287 @@
+//! The image processor of Idefics3 and `SmolVLM`: resize to a longest edge, cut into square tiles, add a global view.
+//!
+//! Pinned reference: `Idefics3ImageProcessorPil` and the identical `SmolVLMImageProcessorPil` of transformers 5.23.
+
+use serde_json::Value;
+
+use super::{
+    error::ImageError,
+    fields::Fields,
+    filter::Filter,
+    normalize::ByteTable,
+    resample::resize,
+    rgb::{Rgb8Image, RgbView},
+};
+
+/// The reference never resizes to more than this, whatever the configuration says.
+const MAX_IMAGE_SIZE: usize = 4096;
+
+/// What the first resize aims at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetSize {
+    /// The longer side in pixels; the aspect ratio stays.
+    LongestEdge(usize),
+    /// Both sides in pixels; the image is squashed.
+    Exact {
+        /// Height in pixels.
+        height: usize,
+        /// Width in pixels.
+        width: usize,
+    },
+}
+
+/// The fields of `preprocessor_config.json` that decide what an image becomes.
+///
+/// `do_convert_rgb` has no field: images are RGB from the start. `do_pad` neither: the frames of one image have one size.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are those of the file")]
+pub struct Idefics3ImageConfig {
+    /// Whether to resize to `size` first.
+    pub do_resize: bool,
+    /// Whether to cut into tiles; otherwise the image is squashed into one tile.
+    pub do_image_splitting: bool,
+    /// Where the first resize leads.
+    pub size: TargetSize,
+    /// Side of a tile in pixels (`max_image_size.longest_edge`).
+    pub tile: usize,
+    /// Filter of every resize.
+    pub resample: Filter,
+    /// Whether to multiply the bytes with `rescale_factor`.
+    pub do_rescale: bool,
+    /// Usually 1/255.
+    pub rescale_factor: f64,
+    /// Whether to subtract the mean and divide by the standard deviation.
+    pub do_normalize: bool,
+    /// Mean per channel, in units after rescaling.
+    pub image_mean: [f64; 3],
+    /// Standard deviation per channel, in units after rescaling.
+    pub image_std: [f64; 3],
+}
+
+impl Default for Idefics3ImageConfig {
+    /// The class attributes of the reference.
+    fn default() -> Self {
+        Self {
+            do_resize: true,
+            do_image_splitting: true,
+            size: TargetSize::LongestEdge(4 * 364),
+            tile: 364,
+            resample: Filter::Lanczos,
+            do_rescale: true,
+            rescale_factor: 1.0 / 255.0,
+            do_normalize: true,
+            image_mean: [0.5; 3],
+            image_std: [0.5; 3],
+        }
+    }
+}
+
+impl Idefics3ImageConfig {
+    /// Reads the object of `preprocessor_config.json`, or of `processor_config.json` under `image_processor`.
+    ///
+    /// Absent and null fields take the class default; unknown fields are ignored.
+    ///
+    /// # Errors
+    /// [`ImageError::Config`] if a field has the wrong type or a value that cannot work.
+    pub fn from_json(json: &Value) -> Result<Self, ImageError> {
+        let fields = Fields::new(json)?;
+        let class = Self::default();
+        let config = Self {
+            do_resize: fields.bool("do_resize", class.do_resize)?,
+            do_image_splitting: fields.bool("do_image_splitting", class.do_image_splitting)?,
+            size: target_size(&fields, class.size)?,
+            tile: tile(&fields, class.tile)?,
+            resample: fields.filter("resample", class.resample)?,
+            do_rescale: fields.bool("do_rescale", class.do_rescale)?,
+            rescale_factor: fields.number("rescale_factor", class.rescale_factor)?,
+            do_normalize: fields.bool("do_normalize", class.do_normalize)?,
+            image_mean: fields.channels("image_mean", class.image_mean)?,
+            image_std: fields.channels("image_std", class.image_std)?,
+        };
+        if config.do_normalize && config.image_std.iter().any(|std| *std as f32 == 0.0) {
+            return Err(fields.problem("image_std", "expected deviations other than 0"));
+        }
+        Ok(config)
+    }
+
+    /// The sizes an image of `width` × `height` pixels goes through and the tiles it is cut into.
+    pub fn plan(&self, width: usize, height: usize) -> TilePlan {
+        let resized = match self.size {
+            _ if !self.do_resize => (width, height),
+            TargetSize::LongestEdge(edge) => within_bound(scaled_to_edge((width, height), edge)),
+            TargetSize::Exact { height, width } => (width, height),
+        };
+        let canvas = if self.do_image_splitting {
+            whole_tiles(resized, self.tile)
+        } else {
+            (self.tile, self.tile)
+        };
+        let split = canvas.0 > self.tile || canvas.1 > self.tile;
+        let (rows, cols) =
+            if split { (canvas.1 / self.tile, canvas.0 / self.tile) } else { (0, 0) };
+        TilePlan { resized, canvas, rows, cols }
+    }
+
+    /// Makes the frames of one image.
+    ///
+    /// The floats are bit-equal to those of the reference.
+    ///
+    /// # Errors
+    /// [`ImageError::Resize`] if the configured sizes lead to more bytes than there are addresses.
+    pub fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
+        let plan = self.plan(image.width(), image.height());
+        let (resized, canvas);
+        let mut view = image;
+        if plan.resized != (view.width(), view.height()) {
+            resized = self.resized(view, plan.resized)?;
+            view = resized.view();
+        }
+        if plan.canvas != (view.width(), view.height()) {
+            canvas = self.resized(view, plan.canvas)?;
+            view = canvas.view();
+        }
+        self.cut(view, &plan)
+    }
+
+    fn resized(
+        &self,
+        image: RgbView<'_>,
+        (width, height): (usize, usize),
+    ) -> Result<Rgb8Image, ImageError> {
+        resize(image, width, height, self.resample).ok_or(ImageError::Resize { width, height })
+    }
+
+    /// Cuts the canvas into tiles, row by row, and appends the global view.
+    fn cut(&self, canvas: RgbView<'_>, plan: &TilePlan) -> Result<ProcessedImage, ImageError> {
+        let tile = self.tile;
+        let frame_floats = 3 * tile * tile;
+        let table = ByteTable::new(
+            self.do_rescale.then_some(self.rescale_factor),
+            self.do_normalize.then_some((self.image_mean, self.image_std)),
+        );
+        let frames = plan.frames();
+        let too_much = ImageError::Resize { width: canvas.width(), height: canvas.height() };
+        let mut pixels = vec![0.0; frames.checked_mul(frame_floats).ok_or(too_much)?];
+        let (tiles, global) = pixels.split_at_mut((frames - 1) * frame_floats);
+        let bands = tiles.chunks_exact_mut((plan.cols * frame_floats).max(1));
+        for (band, rows) in bands.zip(canvas.pixels().chunks_exact(3 * canvas.width() * tile)) {
+            for (y, row) in rows.chunks_exact(3 * canvas.width()).enumerate() {
+                for (frame, part) in
+                    band.chunks_exact_mut(frame_floats).zip(row.chunks_exact(3 * tile))
+                {
+                    table.map(part, &mut frame[3 * tile * y..3 * tile * (y + 1)]);
+                }
+            }
+        }
+        if plan.rows > 0 {
+            table.map(self.resized(canvas, (tile, tile))?.pixels(), global);
+        } else {
+            table.map(canvas.pixels(), global);
+        }
+        Ok(ProcessedImage {
+            rows: plan.rows,
+            cols: plan.cols,
+            frames,
+            height: tile,
+            width: tile,
+            pixels,
+        })
+    }
+}
+
+/// What [`Idefics3ImageConfig::plan`] finds out; sizes are (width, height) in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TilePlan {
+    /// Size after the first resize.
+    pub resized: (usize, usize),
+    /// Size after the second resize: whole tiles.
+    pub canvas: (usize, usize),
+    /// Rows of tiles; 0 if the image is not split.
+    pub rows: usize,
+    /// Columns of tiles; 0 if the image is not split.
+    pub cols: usize,
+}
+
+impl TilePlan {
+    /// Tiles and the global view.
+    pub fn frames(&self) -> usize {
+        self.rows * self.cols + 1
+    }
+}
+
+/// The frames of one image, ready for the vision tower.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessedImage {
+    /// Rows of tiles; 0 if the image was not split.
+    pub rows: usize,
+    /// Columns of tiles; 0 if the image was not split.
+    pub cols: usize,
+    /// `rows × cols + 1`: the tiles row by row, then the global view.
+    pub frames: usize,
+    /// Height of a frame in pixels.
+    pub height: usize,
+    /// Width of a frame in pixels.
+    pub width: usize,
+    /// Shape `[frames, height, width, 3]`.
+    pub pixels: Vec<f32>,
+}
+
+fn target_size(fields: &Fields<'_>, default: TargetSize) -> Result<TargetSize, ImageError> {
+    let Some(size) = fields.object("size")? else { return Ok(default) };
+    match (size.side("longest_edge")?, size.side("height")?, size.side("width")?) {
+        (Some(edge), _, _) => Ok(TargetSize::LongestEdge(edge)),
+        (None, Some(height), Some(width)) => Ok(TargetSize::Exact { height, width }),
+        _ => Err(fields.problem("size", "expected `longest_edge`, or `height` and `width`")),
+    }
+}
+
+fn tile(fields: &Fields<'_>, default: usize) -> Result<usize, ImageError> {
+    let Some(size) = fields.object("max_image_size")? else { return Ok(default) };
+    size.side("longest_edge")?
+        .ok_or_else(|| size.problem("longest_edge", "expected the side of a tile in pixels"))
+}
+
+/// The longer side becomes `edge`; the other follows, truncated, then made even.
+fn scaled_to_edge((width, height): (usize, usize), edge: usize) -> (usize, usize) {
+    let aspect = width as f64 / height as f64;
+    if width >= height {
+        (edge, even((edge as f64 / aspect) as usize))
+    } else {
+        (even((edge as f64 * aspect) as usize), edge)
+    }
+}
+
+/// The next even number, at least 1: a side that vanishes becomes one pixel.
+fn even(side: usize) -> usize {
+    (side + side % 2).max(1)
+}
+
+/// Scales down to [`MAX_IMAGE_SIZE`] where the longer side exceeds it.
+fn within_bound((width, height): (usize, usize)) -> (usize, usize) {
+    let aspect = width as f64 / height as f64;
+    if width.max(height) <= MAX_IMAGE_SIZE {
+        (width, height)
+    } else if width >= height {
+        (MAX_IMAGE_SIZE, ((MAX_IMAGE_SIZE as f64 / aspect) as usize).max(1))
+    } else {
+        (((MAX_IMAGE_SIZE as f64 * aspect) as usize).max(1), MAX_IMAGE_SIZE)
+    }
+}
+
+/// Rounds up to whole tiles, the longer side first.
+///
+/// Where rounding leaves nothing of a one-pixel side the reference fails; here one tile remains.
+fn whole_tiles((width, height): (usize, usize), tile: usize) -> (usize, usize) {
+    let aspect = width as f64 / height as f64;
+    let ceil = |side: usize| side.div_ceil(tile).max(1) * tile;
+    if width >= height {
+        let width = ceil(width);
+        (width, ceil((width as f64 / aspect) as usize))
+    } else {
+        let height = ceil(height);
+        (ceil((height as f64 * aspect) as usize), height)
+    }
+}
+
+#[cfg(test)]
+mod tests;

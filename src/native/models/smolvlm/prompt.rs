@@ -1,0 +1,156 @@
+//! Expansion of `<image>` placeholders, as text: in the first `SmolVLM` the row and column
+//! markers are ordinary words, so ids cannot be assembled directly.
+//! Reference: `processing_smolvlm.py`, `processing_idefics3.py` of transformers.
+
+use serde_json::Value;
+
+use crate::native::checkpoint::token_content;
+
+/// A prompt and images that do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// Every placeholder needs an image and every image a placeholder.
+    #[error(
+        "the prompt has {placeholders} {token} placeholders for {images} images: the text of a message must not contain {token}"
+    )]
+    ImageCount {
+        /// Placeholders in the rendered prompt.
+        placeholders: usize,
+        /// Images of the conversation.
+        images: usize,
+        /// The placeholder.
+        token: String,
+    },
+}
+
+/// How an image was cut into tiles.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TileGrid {
+    /// Rows of tiles; 0 when the image was not split.
+    pub rows: usize,
+    /// Columns of tiles; 0 when the image was not split.
+    pub cols: usize,
+}
+
+/// Spelling of the tokens around and inside an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageTokens {
+    /// Placeholder in the template, and the token that features replace.
+    pub image: String,
+    /// Opens a tile and closes the image.
+    pub fake: String,
+    /// Introduces the view of the whole image.
+    pub global: String,
+}
+
+impl ImageTokens {
+    /// The names `tokenizer_config.json` gives, at its top level or among its
+    /// `extra_special_tokens`, else the standard ones.
+    pub fn from_tokenizer_config(config: Option<&Value>) -> Self {
+        let token = |key: &str, standard: &str| {
+            let named = config.and_then(|config| {
+                let extra = || config.get("extra_special_tokens")?.get(key);
+                config.get(key).or_else(extra).and_then(token_content)
+            });
+            named.unwrap_or(standard).to_owned()
+        };
+        Self {
+            image: token("image_token", "<image>"),
+            fake: token("fake_image_token", "<fake_token_around_image>"),
+            global: token("global_image_token", "<global-img>"),
+        }
+    }
+
+    /// Replaces each placeholder of `prompt` by the text of its image: per tile, row by
+    /// row, a marker and `seq_len` image tokens, then the whole view.
+    ///
+    /// # Errors
+    /// [`PromptError::ImageCount`] naming both counts.
+    pub fn expand(
+        &self,
+        prompt: &str,
+        grids: &[TileGrid],
+        seq_len: usize,
+    ) -> Result<String, PromptError> {
+        let mut segments = prompt.split(self.image.as_str());
+        let placeholders = segments.clone().count() - 1;
+        if placeholders != grids.len() {
+            return Err(PromptError::ImageCount {
+                placeholders,
+                images: grids.len(),
+                token: self.image.clone(),
+            });
+        }
+        let mut expanded = segments.next().unwrap_or_default().to_owned();
+        for (grid, segment) in grids.iter().zip(segments) {
+            self.push_image(&mut expanded, *grid, seq_len);
+            expanded.push_str(segment);
+        }
+        Ok(expanded)
+    }
+
+    fn push_image(&self, text: &mut String, grid: TileGrid, seq_len: usize) {
+        let features = self.image.repeat(seq_len);
+        for row in 1..=grid.rows {
+            for col in 1..=grid.cols {
+                let marker = format!("<row_{row}_col_{col}>");
+                text.extend([self.fake.as_str(), &marker, &features]);
+            }
+            text.push('\n');
+        }
+        if grid != TileGrid::default() {
+            text.push('\n');
+        }
+        text.extend([self.fake.as_str(), &self.global, &features, &self.fake]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn tokens() -> ImageTokens {
+        ImageTokens { image: "<image>".into(), fake: "<f>".into(), global: "<g>".into() }
+    }
+
+    #[test]
+    fn a_split_image_lists_its_tiles_row_by_row_and_the_whole_view_last() {
+        let grid = TileGrid { rows: 2, cols: 2 };
+        let expanded = tokens().expand("User:<image>Why?", &[grid], 2).unwrap();
+        let i = "<image><image>";
+        let expected = format!(
+            "User:<f><row_1_col_1>{i}<f><row_1_col_2>{i}\n<f><row_2_col_1>{i}<f><row_2_col_2>{i}\n\n<f><g>{i}<f>Why?"
+        );
+        assert_eq!(expanded, expected);
+    }
+
+    #[test]
+    fn an_unsplit_image_is_one_view_and_text_alone_stays_as_it_is() {
+        let expanded =
+            tokens().expand("<image> and <image>", &[TileGrid::default(); 2], 1).unwrap();
+        assert_eq!(expanded, "<f><g><image><f> and <f><g><image><f>");
+        assert_eq!(tokens().expand("Hi.", &[], 64).unwrap(), "Hi.");
+    }
+
+    #[test]
+    fn a_placeholder_without_image_is_refused_with_both_counts() {
+        let error = tokens().expand("<image><image>", &[TileGrid::default()], 1).unwrap_err();
+        assert!(error.to_string().contains("2 <image> placeholders for 1 images"), "{error}");
+    }
+
+    #[test]
+    fn token_names_come_from_the_tokenizer_config() {
+        let config = json!({
+            "image_token": {"content": "<img>"},
+            "extra_special_tokens": {"global_image_token": "<all>"}
+        });
+        let tokens = ImageTokens::from_tokenizer_config(Some(&config));
+        let names = (tokens.image.as_str(), tokens.fake.as_str(), tokens.global.as_str());
+        assert_eq!(names, ("<img>", "<fake_token_around_image>", "<all>"));
+        let listed = json!({"extra_special_tokens": ["<image>"]});
+        assert_eq!(ImageTokens::from_tokenizer_config(Some(&listed)).image, "<image>");
+        assert_eq!(ImageTokens::from_tokenizer_config(None).global, "<global-img>");
+    }
+}

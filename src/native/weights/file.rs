@@ -1,0 +1,95 @@
+//! Reads one safetensors file through MLX and makes sure that what was read is what
+//! its header, validated before, declared.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use mlx_rs::{Array, transforms};
+use tempfile::TempDir;
+
+use super::WeightsError;
+use crate::native::safetensors_header::TensorInfo;
+
+/// All tensors of the file at `path`, evaluated: nothing that happens to the file
+/// afterwards reaches them.
+///
+/// # Errors
+/// When MLX cannot read the file, or it is not the one that `declared` describes.
+pub(super) fn read<'a>(
+    path: &Path,
+    declared: impl Iterator<Item = &'a TensorInfo>,
+) -> Result<HashMap<String, Array>, WeightsError> {
+    let failed = |message: String| WeightsError::Read { path: path.to_owned(), message };
+    let changed = || WeightsError::Changed { path: path.to_owned() };
+    let before = FileIdentity::of(path);
+    let readable =
+        MlxPath::to(path).map_err(|source| WeightsError::Path { path: path.to_owned(), source })?;
+    let tensors = Array::load_safetensors(&readable.path).map_err(|e| failed(e.to_string()))?;
+    if !equals(&tensors, declared) {
+        return Err(changed());
+    }
+    transforms::eval(tensors.values()).map_err(|error| failed(error.what().to_owned()))?;
+    if FileIdentity::of(path) != before {
+        return Err(changed());
+    }
+    Ok(tensors)
+}
+
+fn equals<'a>(
+    tensors: &HashMap<String, Array>,
+    declared: impl Iterator<Item = &'a TensorInfo>,
+) -> bool {
+    let mut count = 0;
+    for tensor in declared {
+        let same = tensors.get(&tensor.name).is_some_and(|array| {
+            let found = array.shape().iter().map(|&side| usize::try_from(side).ok());
+            found.eq(tensor.shape.iter().map(|&side| Some(side)))
+        });
+        if !same {
+            return false;
+        }
+        count += 1;
+    }
+    count == tensors.len()
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(PartialEq)]
+struct FileIdentity(Option<(u64, SystemTime)>);
+
+impl FileIdentity {
+    fn of(path: &Path) -> Self {
+        Self(fs::metadata(path).and_then(|meta| Ok((meta.len(), meta.modified()?))).ok())
+    }
+}
+
+/// A path that MLX can be given. mlx-rs wants UTF-8, and the C library beneath uses its
+/// error texts, which name the file, as a format string: `%` in a path would be read as
+/// a directive. Any other path is reached through a link in a temporary folder.
+struct MlxPath {
+    path: PathBuf,
+    _link: Option<TempDir>,
+}
+
+impl MlxPath {
+    fn to(path: &Path) -> io::Result<Self> {
+        if is_plain(path) {
+            return Ok(Self { path: path.to_owned(), _link: None });
+        }
+        let folder = tempfile::tempdir()?;
+        let link = folder.path().join("weights.safetensors");
+        if !is_plain(&link) {
+            return Err(io::Error::other("the path of the temporary folder is no better"));
+        }
+        std::os::unix::fs::symlink(std::path::absolute(path)?, &link)?;
+        Ok(Self { path: link, _link: Some(folder) })
+    }
+}
+
+fn is_plain(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| !text.contains('%'))
+}

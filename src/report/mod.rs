@@ -1,0 +1,18 @@
+//! How a run is shown. Everything but [`console`] is pure: reports and events in,
+//! text out.
+
+pub mod answer;
+pub mod console;
+pub mod json;
+pub mod layout;
+pub mod live;
+pub mod models;
+pub mod problem;
+pub mod table;
+pub mod text;
+pub mod units;
+
+pub use console::{Console, ConsoleOptions, Verbosity};
+pub use models::ModelRow;
+pub use problem::Problem;
+pub use table::Look;

@@ -1,0 +1,277 @@
+//! The table that ends a run: one line per model, then what stands behind it.
+
+use std::collections::BTreeMap;
+
+use console::Style;
+
+use super::{
+    layout::{Align, Column, Grid, labelled},
+    text::escape,
+    units::{bytes, milliseconds, percent, percent_digits, signed_bytes, tokens_per_second},
+};
+use crate::{
+    results::{
+        ModelReport, ModelStatus, Outcome, RunReport, RunStatus, Summary,
+        summary::{CleanupTotals, Group, OutcomeCounts},
+    },
+    scoring::Interval,
+};
+
+/// Columns before the parts of a detail line.
+const LABEL: usize = 13;
+/// Different failures told per model; `results.json` has them all.
+const FAILURES_SHOWN: usize = 3;
+
+/// How a table is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Columns there are.
+    pub width: usize,
+    /// Whether colour codes are understood.
+    pub colour: bool,
+}
+
+impl Look {
+    fn style(self) -> Style {
+        Style::new().force_styling(self.colour)
+    }
+}
+
+/// The whole table with a final newline. `place` is the run's folder.
+pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
+    let mut lines = overview(report, look);
+    for model in &report.models {
+        lines.push(String::new());
+        lines.extend(details(model, look));
+    }
+    lines.push(String::new());
+    lines.extend(ending(report, place, look));
+    lines.join("\n") + "\n"
+}
+
+fn overview(report: &RunReport, look: Look) -> Vec<String> {
+    let column = |heading, rank| Column { heading, align: Align::Right, rank };
+    let mut grid = Grid::new(&[
+        Column { heading: "model", align: Align::Left, rank: 0 },
+        column("answered", 3),
+        column("vqa-official", 0),
+        column("95 % interval", 4),
+        column("tokens/s", 1),
+        column("peak", 2),
+    ]);
+    for model in &report.models {
+        grid.row(overview_row(model));
+    }
+    let mut lines = grid.lines(look.width);
+    if let Some(heading) = lines.first_mut() {
+        *heading = look.style().bold().apply_to(&*heading).to_string();
+    }
+    lines
+}
+
+fn overview_row(model: &ModelReport) -> [String; 6] {
+    let (summary, none) = (&model.summary, || "–".to_owned());
+    [
+        escape(&model.name),
+        format!("{}/{}", summary.outcomes.answered, summary.questions),
+        summary.accuracy.map_or_else(none, |accuracy| percent(accuracy.official)),
+        summary.interval.map_or_else(none, interval),
+        summary.decode_tokens_per_second.map_or_else(none, |speed| format!("{speed:.1}")),
+        summary.memory.map_or_else(none, |memory| bytes(memory.peak_bytes)),
+    ]
+}
+
+fn interval(interval: Interval) -> String {
+    format!("{}–{} %", percent_digits(interval.low), percent_digits(interval.high))
+}
+
+fn details(model: &ModelReport, look: Look) -> Vec<String> {
+    let summary = &model.summary;
+    let mut lines = vec![headline(model, look)];
+    let mut add = |label: &str, parts: Vec<String>| {
+        lines.extend(labelled(&format!("  {label}"), LABEL, &parts, look.width));
+    };
+    add("because", model.reason.iter().map(|reason| escape(reason)).collect());
+    add("accuracy", accuracy(summary));
+    add("answers", groups(&summary.by_answer_type));
+    add("questions", groups(&summary.by_question_type));
+    add("coverage", coverage(summary));
+    add("failures", failures(model));
+    add("speed", speed(summary));
+    add("time", time(summary));
+    add("memory", memory(summary));
+    add("clean-ups", cleanups(&summary.cleanups));
+    lines
+}
+
+fn headline(model: &ModelReport, look: Look) -> String {
+    let name = look.style().bold().apply_to(escape(&model.name));
+    let style = look.style();
+    match model.status {
+        ModelStatus::Completed => format!("{name} {}", style.green().apply_to("completed")),
+        ModelStatus::Interrupted => format!("{name} {}", style.yellow().apply_to("interrupted")),
+        ModelStatus::Failed => format!("{name} {}", style.red().apply_to("failed")),
+        ModelStatus::Skipped => format!("{name} {}", style.yellow().apply_to("skipped")),
+    }
+}
+
+fn accuracy(summary: &Summary) -> Vec<String> {
+    let Some(scores) = summary.accuracy else { return Vec::new() };
+    let mut parts = vec![format!("official {}", percent(scores.official))];
+    parts.extend(summary.interval.map(|range| format!("95 % interval {}", interval(range))));
+    parts.push(format!("normalised {}", percent(scores.normalised)));
+    parts.push(format!("soft3 {}", percent(scores.soft3)));
+    parts.push(format!("exact {}", percent(scores.exact_match)));
+    parts.push(format!("unextracted {}", percent(scores.official_unextracted)));
+    if summary.scorers_differ {
+        parts.push("the scorers differ by more than one question".to_owned());
+    }
+    parts
+}
+
+fn groups(groups: &BTreeMap<String, Group>) -> Vec<String> {
+    let figure = |group: &Group| group.official.map_or_else(|| "–".to_owned(), percent);
+    let part = |(name, group): (&String, &Group)| {
+        format!("{} {} ({}/{})", escape(name), figure(group), group.answered, group.questions)
+    };
+    groups.iter().map(part).collect()
+}
+
+fn coverage(summary: &Summary) -> Vec<String> {
+    let Some(coverage) = summary.coverage else { return Vec::new() };
+    let mut parts = vec![format!("{} of {} answered", coverage.answered, coverage.total)];
+    if coverage.answered < coverage.total {
+        parts.extend(missing(summary.outcomes));
+        let (worst, best) = (percent_digits(coverage.worst), percent_digits(coverage.best));
+        parts.push(format!("bounds {worst}–{best} %"));
+    }
+    parts
+}
+
+fn missing(counts: OutcomeCounts) -> impl Iterator<Item = String> {
+    let named = [
+        (counts.empty, "empty"),
+        (counts.error, "failed"),
+        (counts.timed_out, "timed out"),
+        (counts.crashed, "crashed"),
+        (counts.skipped, "skipped"),
+        (counts.not_asked, "not asked"),
+    ];
+    named.into_iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"))
+}
+
+/// One line per different failure, how often it came first.
+fn failures(model: &ModelReport) -> Vec<String> {
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for reason in model.questions.iter().filter_map(|question| failure(&question.outcome)) {
+        match counted.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((reason, 1)),
+        }
+    }
+    let more = counted.iter().skip(FAILURES_SHOWN).map(|(_, count)| count).sum::<usize>();
+    let mut parts: Vec<_> = counted
+        .into_iter()
+        .take(FAILURES_SHOWN)
+        .map(|(reason, count)| format!("{count} × {}", escape(&reason)))
+        .collect();
+    parts.extend(model.unfinished_question.map(|id| format!("question {id} has no end")));
+    if more > 0 {
+        parts.push(format!("{more} × others, see results.json"));
+    }
+    parts
+}
+
+/// Why there is no score, where that needs saying.
+pub(super) fn failure(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Answered { .. } | Outcome::Empty { .. } => None,
+        Outcome::Error { message } => Some(message.clone()),
+        Outcome::TimedOut { limit_ms } => {
+            Some(format!("no answer within {}", milliseconds(*limit_ms as f64)))
+        }
+        Outcome::Crashed { signal: Some(signal), detail, .. } => {
+            Some(format!("killed by signal {signal} {detail}").trim_end().to_owned())
+        }
+        Outcome::Crashed { exit_code, detail, .. } => {
+            let code = exit_code.map_or_else(|| "unknown".to_owned(), |code| code.to_string());
+            Some(format!("worker ended with exit code {code} {detail}").trim_end().to_owned())
+        }
+        Outcome::Skipped { reason } => Some(reason.clone()),
+    }
+}
+
+fn speed(summary: &Summary) -> Vec<String> {
+    let mut parts = Vec::new();
+    let decode = summary.decode_tokens_per_second;
+    parts.extend(decode.map(|speed| format!("decode {}", tokens_per_second(speed))));
+    let prefill = summary.prefill_tokens_per_second;
+    parts.extend(prefill.map(|speed| format!("prefill {}", tokens_per_second(speed))));
+    if let Some(first) = summary.timings_ms.map(|timings| timings.time_to_first_token) {
+        parts.push(format!("first token {}", milliseconds(first.median)));
+        parts.push(format!("p95 {}", milliseconds(first.p95)));
+    }
+    parts
+}
+
+fn time(summary: &Summary) -> Vec<String> {
+    if summary.wall_ms <= 0.0 {
+        return Vec::new();
+    }
+    let mut parts = vec![
+        format!("{} in all", milliseconds(summary.wall_ms)),
+        format!("load {}", milliseconds(summary.load_ms)),
+        format!("questions {}", milliseconds(summary.questions_ms)),
+    ];
+    if summary.restarts > 0 {
+        parts.push(format!("worker restarted {} ×", summary.restarts));
+    }
+    parts
+}
+
+fn memory(summary: &Summary) -> Vec<String> {
+    let Some(memory) = summary.memory else { return Vec::new() };
+    vec![
+        format!("peak {}", bytes(memory.peak_bytes)),
+        format!("weights {}", bytes(memory.baseline_bytes)),
+        format!("a question up to {}", bytes(memory.peak_delta_bytes)),
+        format!("growth {}", signed_bytes(memory.active_growth_bytes)),
+    ]
+}
+
+fn cleanups(totals: &CleanupTotals) -> Vec<String> {
+    if totals.count == 0 {
+        return Vec::new();
+    }
+    let mut parts = vec![
+        format!("{} made", totals.count),
+        format!("{} freed", bytes(totals.freed_bytes)),
+        format!("{} in all", milliseconds(totals.total_ms)),
+    ];
+    let share = |share: f64| format!("{:.2} % of the time", share * 100.0);
+    parts.extend(totals.share_of_run.map(share));
+    if totals.failures > 0 {
+        parts.push(format!("{} failed", totals.failures));
+    }
+    parts
+}
+
+fn ending(report: &RunReport, place: Option<&str>, look: Look) -> Vec<String> {
+    let style = look.style();
+    let mut parts = vec![match report.status {
+        RunStatus::Completed => style.green().apply_to("completed").to_string(),
+        RunStatus::Interrupted => style.yellow().apply_to("interrupted").to_string(),
+        RunStatus::Failed => style.red().apply_to("failed").to_string(),
+    }];
+    if let Some(run) = &report.run {
+        parts.push(format!("{} questions a model", run.settings.questions));
+        parts.push(milliseconds(run.wall_ms));
+    }
+    let mut lines = labelled("run", LABEL, &parts, look.width);
+    // A path is for copying: it is never cut.
+    lines.extend(place.map(|place| format!("{:LABEL$}{}", "results", escape(place))));
+    lines
+}
+
+#[cfg(test)]
+mod tests;

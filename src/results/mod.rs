@@ -1,0 +1,28 @@
+//! What happened: events as they come, the journal that keeps them, and the
+//! report that is rebuilt from them. `README.md` here documents `results.json`.
+
+pub mod error;
+pub mod event;
+pub mod journal;
+pub mod outcome;
+pub mod provenance;
+pub mod question;
+pub mod recorder;
+pub mod report;
+pub mod run_dir;
+pub mod spread;
+pub mod summary;
+
+pub use error::ResultsError;
+pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatus};
+pub use journal::{Journal, Recovered, read_journal};
+pub use outcome::Outcome;
+pub use provenance::{DatasetProvenance, Machine, Provenance, checkpoint_digest, sha256_file};
+pub use question::QuestionResult;
+pub use recorder::Recorder;
+pub use report::{ModelReport, ReportBuilder, RunReport};
+pub use run_dir::RunDir;
+pub use summary::Summary;
+
+#[cfg(test)]
+pub(crate) mod example;

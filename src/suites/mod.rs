@@ -1,0 +1,3 @@
+//! How a dataset is asked and how its answers are judged.
+
+pub mod vqa;

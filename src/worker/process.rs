@@ -1,0 +1,327 @@
+//! The runner's side: starts a worker, asks it under a deadline, and leaves nothing of it
+//! behind, however it ends.
+
+mod group;
+mod pipes;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::RecvTimeoutError,
+    },
+    time::{Duration, Instant},
+};
+
+use self::pipes::Pipes;
+use super::{
+    Death, SUBCOMMAND,
+    death::last_lines,
+    protocol::{Ask, Load, Question, Reply},
+};
+use crate::{
+    memory::{CleanupReason, CleanupRecord, QuestionMemory},
+    vlm::{Generation, Loaded, ModelError},
+};
+
+/// How often the interrupt flag and the worker's life are looked at.
+const POLL: Duration = Duration::from_millis(50);
+/// How long a worker may take to end by itself before it is killed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A worker with its model loaded. Dropping it kills its whole process group.
+#[derive(Debug)]
+pub struct WorkerProcess {
+    child: Child,
+    pipes: Pipes,
+    log: PathBuf,
+    log_start: u64,
+    /// Set once the group is gone: its id must not be used again.
+    ended: bool,
+    status: Option<ExitStatus>,
+}
+
+/// Why there is no worker.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The program cannot be run.
+    #[error("cannot start {} as a worker: {source}", program.display())]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The log cannot be written.
+    #[error("cannot write the worker's log {}: {source}", path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The model cannot be opened.
+    #[error("{message}")]
+    LoadFailed {
+        /// Why, and what to do.
+        message: String,
+    },
+    /// The model was not ready in time; the worker is gone.
+    #[error("the model was not loaded within {} s", limit.as_secs_f64())]
+    TimedOut {
+        /// The time it had.
+        limit: Duration,
+    },
+    /// The worker died while loading.
+    #[error("the worker died while loading the model: {0}")]
+    Crashed(Death),
+    /// The run was interrupted; the worker is gone.
+    #[error("interrupted while loading the model")]
+    Interrupted,
+}
+
+/// What came of one question.
+#[derive(Debug)]
+pub struct Answer {
+    /// Clean-ups the worker made before it.
+    pub cleanups: Vec<CleanupRecord>,
+    /// How it ended.
+    pub exchange: Exchange,
+}
+
+/// How one question ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Exchange {
+    /// With an answer.
+    Answered {
+        /// The answer.
+        generation: Box<Generation>,
+        /// What it cost.
+        memory: QuestionMemory,
+    },
+    /// With an error of the model.
+    Failed {
+        /// Why.
+        error: ModelError,
+        /// Whether the worker ended with it.
+        worker_ended: bool,
+    },
+    /// Not in time; the worker is gone.
+    TimedOut {
+        /// The time it had.
+        limit: Duration,
+    },
+    /// With the worker's death.
+    Crashed(Death),
+    /// By the user; the worker is gone.
+    Interrupted,
+}
+
+impl Exchange {
+    /// Whether the next question needs a new worker.
+    pub fn ended_worker(&self) -> bool {
+        match self {
+            Self::Answered { .. } => false,
+            Self::Failed { worker_ended, .. } => *worker_ended,
+            Self::TimedOut { .. } | Self::Crashed(_) | Self::Interrupted => true,
+        }
+    }
+}
+
+/// What waiting for a reply led to.
+enum Incoming {
+    Reply(Reply),
+    Ended,
+    TimedOut,
+    Interrupted,
+}
+
+impl WorkerProcess {
+    /// Runs `program worker` in a process group of its own, its standard error appended
+    /// to `stderr_log`, and has it load the model within `deadline`. A rise of
+    /// `interrupt` gives up at once.
+    ///
+    /// # Errors
+    /// [`StartError`]; no process is left behind then.
+    pub fn start(
+        program: &Path,
+        stderr_log: &Path,
+        load: &Load,
+        deadline: Duration,
+        interrupt: &AtomicBool,
+    ) -> Result<(Self, Loaded), StartError> {
+        let mut worker = Self::spawn(program, stderr_log)?;
+        worker.pipes.send(Ask::Load(Box::new(load.clone())));
+        let until = Instant::now() + deadline;
+        loop {
+            return match worker.next_reply(until, interrupt) {
+                Incoming::Reply(Reply::Loaded(loaded)) => Ok((worker, loaded)),
+                Incoming::Reply(Reply::LoadFailed { message }) => {
+                    Err(StartError::LoadFailed { message })
+                }
+                Incoming::Reply(reply) => {
+                    tracing::warn!(?reply, "unexpected reply while loading");
+                    continue;
+                }
+                Incoming::Ended => Err(StartError::Crashed(worker.death())),
+                Incoming::TimedOut => Err(StartError::TimedOut { limit: deadline }),
+                Incoming::Interrupted => Err(StartError::Interrupted),
+            };
+        }
+    }
+
+    fn spawn(program: &Path, stderr_log: &Path) -> Result<Self, StartError> {
+        let (stderr, log_start) = open_log(stderr_log)
+            .map_err(|source| StartError::Log { path: stderr_log.to_owned(), source })?;
+        let fail = |source| StartError::Spawn { program: program.to_owned(), source };
+        let mut child = Command::new(program)
+            .arg(SUBCOMMAND)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .process_group(0)
+            .spawn()
+            .map_err(fail)?;
+        match Pipes::of(&mut child) {
+            Ok(pipes) => {
+                let log = stderr_log.to_owned();
+                Ok(Self { child, pipes, log, log_start, ended: false, status: None })
+            }
+            Err(error) => {
+                group::end(&mut child, Duration::ZERO);
+                Err(fail(error))
+            }
+        }
+    }
+
+    /// The worker's process id, which is that of its group.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks one question and waits for its end, at most for `deadline`. `on_text` gets
+    /// the pieces of the answer if the question asks for them. A rise of `interrupt`
+    /// gives up within a moment. After an exchange that [ended the
+    /// worker](Exchange::ended_worker) this worker only says that it crashed.
+    pub fn ask(
+        &mut self,
+        question: &Question,
+        deadline: Duration,
+        interrupt: &AtomicBool,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Answer {
+        self.pipes.send(Ask::Question(Box::new(question.clone())));
+        let until = Instant::now() + deadline;
+        let mut cleanups = Vec::new();
+        loop {
+            let exchange = match self.next_reply(until, interrupt) {
+                Incoming::Reply(Reply::Answered { id, generation, memory })
+                    if id == question.id =>
+                {
+                    Exchange::Answered { generation, memory }
+                }
+                Incoming::Reply(Reply::Failed { id, error, worker_ends }) if id == question.id => {
+                    Exchange::Failed { error, worker_ended: worker_ends }
+                }
+                Incoming::Reply(Reply::Text { id, piece }) if id == question.id => {
+                    on_text(&piece);
+                    continue;
+                }
+                Incoming::Reply(Reply::CleanedUp(record)) => {
+                    cleanups.push(record);
+                    continue;
+                }
+                Incoming::Reply(reply) => {
+                    tracing::warn!(?reply, question = question.id, "reply out of turn");
+                    continue;
+                }
+                Incoming::Ended => Exchange::Crashed(self.death()),
+                Incoming::TimedOut => Exchange::TimedOut { limit: deadline },
+                Incoming::Interrupted => Exchange::Interrupted,
+            };
+            if exchange.ended_worker() {
+                self.end();
+            }
+            return Answer { cleanups, exchange };
+        }
+    }
+
+    /// Has the worker clean up now. `None` if it did not within `deadline`.
+    pub fn clean_up(&mut self, reason: CleanupReason, deadline: Duration) -> Option<CleanupRecord> {
+        self.pipes.send(Ask::CleanUp { reason });
+        let until = Instant::now() + deadline;
+        let never = AtomicBool::new(false);
+        loop {
+            match self.next_reply(until, &never) {
+                Incoming::Reply(Reply::CleanedUp(record)) => return Some(record),
+                Incoming::Reply(_) => {}
+                Incoming::Ended | Incoming::TimedOut | Incoming::Interrupted => return None,
+            }
+        }
+    }
+
+    /// Lets the worker end by itself, and kills it if it does not.
+    pub fn stop(mut self) {
+        self.pipes.close();
+        if self.ended {
+            return;
+        }
+        group::wait_for_exit(&self.child, GRACE);
+    }
+
+    fn next_reply(&mut self, until: Instant, interrupt: &AtomicBool) -> Incoming {
+        loop {
+            if interrupt.load(Ordering::Relaxed) {
+                return Incoming::Interrupted;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            match self.pipes.receive(left.min(POLL)) {
+                Ok(reply) => return Incoming::Reply(reply),
+                Err(RecvTimeoutError::Disconnected) => return Incoming::Ended,
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Incoming::TimedOut,
+                // Something the worker started may hold its output open after its death.
+                Err(RecvTimeoutError::Timeout) if self.ended || group::has_exited(&self.child) => {
+                    return self.pipes.receive(POLL).map_or(Incoming::Ended, Incoming::Reply);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn death(&mut self) -> Death {
+        if !self.ended {
+            group::wait_for_exit(&self.child, GRACE);
+        }
+        let status = self.end();
+        Death::new(status, last_lines(&self.log, self.log_start))
+    }
+
+    fn end(&mut self) -> Option<ExitStatus> {
+        if !self.ended {
+            self.pipes.close();
+            self.ended = true;
+            self.status = group::end(&mut self.child, GRACE);
+        }
+        self.status
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The log, open for appending, and where this worker's part of it starts.
+fn open_log(path: &Path) -> io::Result<(File, u64)> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    let start = file.metadata()?.len();
+    Ok((file, start))
+}

@@ -1,0 +1,162 @@
+"""Makes tests/fixtures/images: small image files of many kinds and what Pillow and transformers make of them.
+
+    python tests/reference/make_image_goldens.py [--seed N]     # pillow 13, transformers 5.23, numpy
+
+goldens.json holds SHA-256 digests: of RGB bytes (decode, resize) and of little-endian float32 in [frames, height,
+width, 3] order (idefics3). Everything is drawn from the seed.
+"""
+
+import argparse
+import hashlib
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL
+import transformers
+from PIL import Image, ImageOps
+from transformers import Idefics3ImageProcessorPil, SmolVLMImageProcessorPil
+
+FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "images"
+
+
+def scene(rng, width, height):
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [128 + 100 * np.sin(x / 7 + y / 11), 128 + 100 * np.cos(x / 9 - y / 5), (x * 5 + y * 3) % 256]
+    pixels = np.stack(waves, -1) + rng.normal(0, 12, (height, width, 3))
+    pixels[height // 4 : height // 2, width // 4 : width // 2] = [250, 10, 20]
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def png_16_bit(path, colour_type, pixels):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def write_images(rng):
+    def save(name, image, **options):
+        image.save(FOLDER / name, **options)
+
+    image = scene(rng, 29, 21)
+    grey = image.convert("L")
+    alpha = image.convert("RGBA")
+    alpha.putalpha(Image.fromarray(rng.integers(0, 256, (21, 29), dtype=np.uint8)))
+    save("rgb.png", image)
+    save("rgba.png", alpha)
+    save("grey.png", grey)
+    save("grey_alpha.png", alpha.convert("LA"))
+    save("one_bit.png", image.convert("1"))
+    save("palette.png", image.quantize(37))
+    save("palette_4bit_transparent.png", image.quantize(13), transparency=bytes(range(0, 130, 10)))
+    save("grey_16bit.png", Image.fromarray(rng.integers(0, 700, (21, 29)).astype(np.uint16)))
+    png_16_bit(FOLDER / "rgb_16bit.png", 2, rng.integers(0, 65536, (21, 29, 3)))
+    png_16_bit(FOLDER / "rgba_16bit.png", 6, rng.integers(0, 65536, (21, 29, 4)))
+    png_16_bit(FOLDER / "grey_alpha_16bit.png", 4, rng.integers(0, 65536, (21, 29, 2)))
+    save("single_pixel.png", scene(rng, 1, 1))
+    save("long.png", scene(rng, 20_000, 10).quantize(8))
+    save("tall.png", scene(rng, 30, 100))
+    save("wide.png", scene(rng, 111, 40))
+    for number, name in enumerate(["444", "422", "420"]):
+        save(f"chroma_{name}.jpg", image, quality=80, subsampling=number)
+    save("progressive.jpg", image, quality=90, progressive=True)
+    save("grey.jpg", grey)
+    save("cmyk.jpg", image.convert("CMYK"))
+    save("lossy.webp", image)
+    save("lossless_alpha.webp", alpha, lossless=True, exact=True)
+    turned = image.rotate(180)
+    save("animated.webp", image, save_all=True, append_images=[turned], lossless=True)
+    save("animated.gif", image, save_all=True, append_images=[turned])
+    save("transparent.gif", image.quantize(20), transparency=3)
+    save("rgb.bmp", image)
+    save("palette.bmp", image.quantize(30))
+    save("lzw.tif", image, compression="tiff_lzw")
+    save("cmyk.tif", image.convert("CMYK"))
+    save("grey_16bit.tif", Image.fromarray(rng.integers(0, 700, (21, 29)).astype(np.uint16)))
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        save(f"orientation_{orientation}.jpg", image, exif=exif)
+    exif[0x0112] = 6
+    for ending in ["png", "webp", "tif"]:
+        save(f"orientation_6.{ending}", image, exif=exif)
+
+
+def load(name):
+    return ImageOps.exif_transpose(Image.open(FOLDER / name)).convert("RGB")
+
+
+def digest(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def resizes(rng):
+    cases = [(name, (w, h), f) for f in range(6) for name, w, h in [("tall.png", 61, 207), ("wide.png", 37, 13)]]
+    cases += [("tall.png", (29, 97), 1), ("tall.png", (40, 30), 1), ("tall.png", (30, 99), 1), ("tall.png", (31, 100), 3)]
+    for _ in range(40):
+        sides = np.exp(rng.uniform(0, 5, 2)).astype(int)
+        name = ["tall.png", "wide.png", "rgb.png", "single_pixel.png"][rng.integers(4)]
+        cases.append((name, tuple(map(int, sides)), int(rng.integers(6))))
+    for name, (width, height), code in cases:
+        resized = np.asarray(load(name).resize((width, height), code))
+        yield {"file": name, "width": width, "height": height, "filter": code, "sha256": digest(resized)}
+
+
+def processed():
+    clip = {
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }
+    configs = [
+        {"size": {"longest_edge": 256}, "max_image_size": {"longest_edge": 64}},
+        {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 64}},
+        {"size": {"longest_edge": 150}, "max_image_size": {"longest_edge": 50}, "resample": 3, **clip},
+        {"size": {"longest_edge": 128}, "max_image_size": {"longest_edge": 64}, "do_image_splitting": False},
+        {"do_resize": False, "max_image_size": {"longest_edge": 48}},
+        {"size": {"height": 100, "width": 77}, "max_image_size": {"longest_edge": 32}, "do_rescale": False},
+        {"size": {"longest_edge": 90}, "max_image_size": {"longest_edge": 30}, "do_normalize": False},
+        {"size": {"longest_edge": 5000}, "max_image_size": {"longest_edge": 1024}, "resample": 2},
+    ]
+    for name in ["rgb.png", "tall.png", "wide.png", "single_pixel.png", "orientation_6.jpg", "long.png"]:
+        for number, config in enumerate(configs):
+            if (number == 7 and name != "wide.png") or (name == "long.png" and number != 0):
+                continue
+            for family in [Idefics3ImageProcessorPil, SmolVLMImageProcessorPil]:
+                out = family(**config)([load(name)], return_tensors="np", return_row_col_info=True)
+                frames = out["pixel_values"][0].astype("<f4").transpose(0, 2, 3, 1)
+                row = {"file": name, "config": config, "rows": out["rows"][0][0], "cols": out["cols"][0][0]}
+                row |= {"shape": list(frames.shape), "sha256": digest(frames)}
+            yield row
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=20)
+    rng = np.random.default_rng(parser.parse_args().seed)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    write_images(rng)
+    names = sorted(path.name for path in FOLDER.iterdir() if path.suffix != ".json")
+    decoded = []
+    for name in names:
+        image = load(name)
+        decoded.append({"file": name, "width": image.width, "height": image.height, "sha256": digest(np.asarray(image))})
+    goldens = {
+        "pillow": PIL.__version__,
+        "transformers": transformers.__version__,
+        "decode": decoded,
+        "resize": list(resizes(rng)),
+        "idefics3": list(processed()),
+    }
+    text = json.dumps(goldens, indent=None, separators=(",", ":")).replace('{"file"', '\n{"file"')
+    (FOLDER / "goldens.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

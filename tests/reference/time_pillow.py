@@ -1,0 +1,77 @@
+"""Times Pillow on the work of benches/image_processing.rs: decode, resize, cut, scale to floats; one thread.
+
+    python tests/reference/time_pillow.py target/image-bench [--write]
+
+`--write` makes the images first. Prints the fastest and the median of 20 runs. `resize` is Pillow alone (three
+Lanczos resizes and the crops); `floats` adds NumPy's conversion to normalised float32.
+"""
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+TILE, EDGE = 512, 2048
+
+
+def scene(width, height):
+    y, x, channel = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
+    wave = np.sin(2 * np.pi * (x / 97 + y / 61 + channel / 3))
+    noise = np.random.default_rng(1).integers(0, 16, wave.shape)
+    return Image.fromarray((128 + 100 * wave + noise).astype(np.uint8))
+
+
+def canvas_sizes(width, height):
+    if width >= height:
+        first = EDGE, int(EDGE / (width / height))
+    else:
+        first = int(EDGE * (width / height)), EDGE
+    first = tuple(side + side % 2 for side in first)
+    return first, tuple(-(-side // TILE) * TILE for side in first)
+
+
+def resize_and_tile(image):
+    first, canvas = canvas_sizes(*image.size)
+    image = image.resize(first, Image.Resampling.LANCZOS).resize(canvas, Image.Resampling.LANCZOS)
+    tiles = [
+        image.crop((x, y, x + TILE, y + TILE)) for y in range(0, canvas[1], TILE) for x in range(0, canvas[0], TILE)
+    ]
+    return [*tiles, image.resize((TILE, TILE), Image.Resampling.LANCZOS)]
+
+
+def floats(frames):
+    half = np.float32(0.5)
+    return np.stack([(np.asarray(frame) * np.float32(1 / 255) - half) / half for frame in frames])
+
+
+def timed(work):
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        work()
+        times.append(1000 * (time.perf_counter() - start))
+    return f"{min(times):8.2f} ms fastest {statistics.median(times):8.2f} ms median"
+
+
+def main():
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for width, height in [(640, 480), (1024, 1024)]:
+        image = scene(width, height)
+        if "--write" in sys.argv:
+            image.save(folder / f"{width}x{height}.png")
+            image.save(folder / f"{width}x{height}.jpg", quality=90)
+        print(f"{width}x{height} resize        {timed(lambda: resize_and_tile(image))}")
+        print(f"{width}x{height} resize+floats {timed(lambda: floats(resize_and_tile(image)))}")
+        for ending in ["png", "jpg"]:
+            path = folder / f"{width}x{height}.{ending}"
+            print(f"{path.name} decode               {timed(lambda: Image.open(path).convert('RGB'))}")
+            everything = timed(lambda: floats(resize_and_tile(Image.open(path).convert("RGB"))))
+            print(f"{path.name} decode+resize+floats {everything}")
+
+
+if __name__ == "__main__":
+    main()

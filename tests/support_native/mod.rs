@@ -1,0 +1,126 @@
+//! Fixtures of the native model's tests: the tiny checkpoints of `tests/parity.rs`,
+//! as they lie there or copied and changed.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::allow_attributes, reason = "an expectation would fail where all is used")]
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use mlx_rs::Array;
+use serde_json::Value;
+use vlm_test::{
+    native::{LoadError, NativeModel},
+    vlm::{Chat, Generation, GenerationOptions, Message, VisionLanguageModel},
+};
+
+pub const FIXTURES: [&str; 4] =
+    ["smolvlm_float32", "idefics3_bfloat16_tied", "smolvlm_float16_mlx", "idefics3_8bit"];
+
+pub fn checkpoint(fixture: &str) -> PathBuf {
+    folder(fixture).join("checkpoint")
+}
+
+/// One of the three images every fixture has.
+pub fn image(number: usize) -> PathBuf {
+    const NAMES: [&str; 3] = ["0_60x44.png", "1_37x101.png", "2_150x40.png"];
+    folder("smolvlm_float32").join("images").join(NAMES[number])
+}
+
+fn folder(fixture: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity").join(fixture)
+}
+
+pub fn load(fixture: &str) -> NativeModel {
+    NativeModel::load(&checkpoint(fixture)).unwrap()
+}
+
+/// One question about the images of these numbers.
+pub fn chat(images: &[usize], question: &str) -> Chat {
+    let images = images.iter().map(|&number| image(number));
+    Chat { messages: vec![Message::user(images, question)] }
+}
+
+pub fn options(max_tokens: usize) -> GenerationOptions {
+    GenerationOptions { max_tokens, ..Default::default() }
+}
+
+pub fn ask(model: &mut NativeModel, chat: &Chat, options: &GenerationOptions) -> Generation {
+    model.generate(chat, options, &mut |_| {}).unwrap()
+}
+
+/// A copy of a fixture's checkpoint that a test may change.
+pub struct Copy(tempfile::TempDir);
+
+impl Copy {
+    pub fn of(fixture: &str) -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        copy_files(&checkpoint(fixture), copy.path());
+        copy
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn load(&self) -> Result<NativeModel, LoadError> {
+        NativeModel::load(self.path())
+    }
+
+    /// Why it does not load.
+    pub fn refusal(&self) -> String {
+        self.load().err().unwrap().to_string()
+    }
+
+    /// Greedy tokens about an image and the log-probabilities of the first one.
+    pub fn answer(&self) -> (Vec<u32>, Vec<f32>) {
+        let mut model = self.load().unwrap();
+        let options = GenerationOptions { logprobs: 400, ..options(8) };
+        let generation = ask(&mut model, &chat(&[0], "How many are there?"), &options);
+        let first = generation.logprobs[0].top.iter().map(|top| top.logprob).collect();
+        (generation.token_ids, first)
+    }
+
+    pub fn tensors(&self) -> HashMap<String, Array> {
+        Array::load_safetensors(self.path().join("model.safetensors")).unwrap()
+    }
+
+    /// Writes `tensors` in place of those of the one weight file.
+    pub fn store(&self, tensors: HashMap<String, Array>) {
+        // The arrays may still be read lazily from the file that is replaced.
+        let fresh = self.path().join("fresh.safetensors");
+        store(&fresh, tensors);
+        fs::rename(fresh, self.path().join("model.safetensors")).unwrap();
+    }
+
+    pub fn edit_tensors(&self, edit: impl FnOnce(&mut HashMap<String, Array>)) {
+        let mut tensors = self.tensors();
+        edit(&mut tensors);
+        self.store(tensors);
+    }
+
+    pub fn rename_tensors(&self, rename: impl Fn(&str) -> String) {
+        let renamed = |(name, array): (String, Array)| (rename(&name), array);
+        self.store(self.tensors().into_iter().map(renamed).collect());
+    }
+
+    pub fn edit_json(&self, file: &str, edit: impl FnOnce(&mut Value)) {
+        let path = self.path().join(file);
+        let mut json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        edit(&mut json);
+        fs::write(path, json.to_string()).unwrap();
+    }
+}
+
+pub fn store(path: &Path, tensors: HashMap<String, Array>) {
+    Array::save_safetensors(tensors, None, path).unwrap();
+}
+
+pub fn copy_files(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
