@@ -51,9 +51,9 @@ pub struct Verbosity {
 /// `vlm-test vqa`.
 #[derive(Debug, Args)]
 pub struct VqaArgs {
-    /// How many questions to ask each model
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = positive())]
-    pub questions: usize,
+    /// How many questions to ask each model [default: 20, or all if there are fewer]
+    #[arg(long, short = 'n', value_name = "N", value_parser = positive())]
+    pub questions: Option<usize>,
     /// Models to ask, by name or checkpoint folder; several separated by commas or spaces
     #[arg(long, short, value_name = "NAME|DIR", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
     pub models: Vec<String>,

@@ -1,8 +1,11 @@
 //! What ends a command, and the exit status that says so.
 
 use crate::{
-    backend::registry::RegistryError, dataset::DatasetError, report::Problem,
-    results::ResultsError, worker::StartError,
+    backend::{checkpoint_folder::CheckpointError, registry::RegistryError},
+    dataset::DatasetError,
+    report::Problem,
+    results::ResultsError,
+    worker::StartError,
 };
 
 /// Exit statuses of the program.
@@ -55,7 +58,9 @@ impl From<RegistryError> for CommandError {
         match error {
             RegistryError::Unknown { .. } => Self::usage(error)
                 .hint("`vlm-test models` lists them; a folder with a checkpoint works as well"),
-            RegistryError::Manifest(_) | RegistryError::Duplicate { .. } => Self::usage(error),
+            RegistryError::Manifest(_)
+            | RegistryError::Duplicate { .. }
+            | RegistryError::Checkpoint(CheckpointError::NoFolder { .. }) => Self::usage(error),
             RegistryError::Missing { .. }
             | RegistryError::Checkpoint(_)
             | RegistryError::Embedded(_) => Self::new(ExitStatus::CouldNotTest, error),

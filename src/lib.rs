@@ -36,9 +36,9 @@
 //! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs` — models by name, opened
 //! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs` — where checkpoints lie
 //! - `backend/scripted.rs`, `backend/scripted/faults.rs` — canned answers and real faults, to test everything else
-//! - `native/mod.rs` — a checkpoint that answers
+//! - `native/mod.rs`, `native/model.rs`, `native/load_error.rs` — a checkpoint that answers
 //! - `native/checkpoint.rs`, `native/checkpoint/json.rs`, `native/checkpoint/quantization.rs`, `native/checkpoint/weight_files.rs` — the files of a checkpoint
-//! - `native/safetensors_header.rs`, `native/safetensors_header/parse.rs`, `native/weights.rs` — tensors, checked and each taken once
+//! - `native/safetensors_header.rs`, `native/safetensors_header/parse.rs`, `native/weights.rs`, `native/weights/error.rs`, `native/weights/file.rs`, `native/weights/quantized.rs` — tensors, checked and each taken once
 //! - `native/tokenizer.rs`, `native/tokenizer/detokenizer.rs`, `native/tokenizer/stop_ids.rs` — text to ids and back
 //! - `native/chat_template.rs`, `native/chat_template/builtin.rs`, `native/chat_template/engine.rs` — conversations as prompts
 //! - `native/image_processor/mod.rs`, `native/image_processor/rgb.rs`, `native/image_processor/error.rs` — images as the reference makes them
@@ -61,11 +61,10 @@
 //! - `worker/process.rs`, `worker/process/group.rs`, `worker/process/pipes.rs`, `worker/death.rs` — the runner's hold on it
 //!
 //! What happened and how it is shown:
-//! - `runner.rs` — the only loop
+//! - `runner.rs`, `runner/ending.rs` — the only loop
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
-//! - `results/example.rs` — a run with everything in it, for tests
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
 //! - `report/table.rs`, `report/models.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out

@@ -55,7 +55,7 @@ pub enum CheckpointError {
         source: serde_json::Error,
     },
     /// There are no weights.
-    #[error("{} holds no *.safetensors file: is its download complete?", path.display())]
+    #[error("{} holds no weights: no *.safetensors file, or empty ones (.bin, .gguf and .npz are not read); is its download complete?", path.display())]
     NoWeights {
         /// The folder.
         path: PathBuf,

@@ -19,6 +19,9 @@ use crate::{
     suites::vqa::DEFAULT_PROMPT_SUFFIX,
 };
 
+/// Questions put to a model unless a number is given.
+const DEFAULT_QUESTIONS: usize = 20;
+
 /// Carries out the command.
 ///
 /// # Errors
@@ -78,8 +81,6 @@ fn same_place(one: &Location, other: &Location) -> bool {
 }
 
 fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
-    let selection =
-        Selection { questions: Some(args.questions), seed: args.seed, only: args.only.clone() };
     let root = match dataset::find(&args.dataset) {
         Err(DatasetError::NoDataset(_)) if args.dataset == embedded::DATASET.name => {
             embedded::DATASET
@@ -91,7 +92,18 @@ fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
         }
         found => found?,
     };
-    Ok(dataset::load(&root, None, &selection)?)
+    let load = |questions| {
+        let selection =
+            Selection { questions: Some(questions), seed: args.seed, only: args.only.clone() };
+        dataset::load(&root, None, &selection)
+    };
+    match (load(args.questions.unwrap_or(DEFAULT_QUESTIONS)), args.questions) {
+        // Nobody asked for twenty: a smaller dataset is asked whole.
+        (Err(DatasetError::TooFewQuestions { available, .. }), None) if available > 0 => {
+            Ok(load(available)?)
+        }
+        (loaded, _) => Ok(loaded?),
+    }
 }
 
 /// The dataset that is part of the program is known even where no folder holds one.

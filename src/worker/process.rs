@@ -21,6 +21,7 @@ use self::pipes::Pipes;
 use super::{
     Death, SUBCOMMAND,
     death::last_lines,
+    orphan,
     protocol::{Ask, Load, Question, Reply},
 };
 use crate::{
@@ -183,6 +184,7 @@ impl WorkerProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
+            .env(orphan::RUNNER, std::process::id().to_string())
             .process_group(0)
             .spawn()
             .map_err(fail)?;
