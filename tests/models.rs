@@ -28,7 +28,9 @@ fn json_lists_what_is_known_where_it_is_and_whether_it_can_run() {
     let named = |name: &str| {
         models.as_array().unwrap().iter().find(|model| model["name"] == name).unwrap().clone()
     };
-    KNOWN.iter().for_each(|name| drop(named(name)));
+    for name in KNOWN {
+        named(name);
+    }
     let well = named("well");
     assert_eq!((&well["runnable"], &well["status"]), (&true.into(), &"ready".into()));
     assert_eq!((&well["family"], &well["problem"]), (&"smolvlm".into(), &Value::Null));

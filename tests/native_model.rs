@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use mlx_rs::{Array, Dtype, ops, ops::indexing::TryIndexOp};
 use serde_json::json;
-use support_native::{Copy, FIXTURES, ask, chat, checkpoint, load, nn::kv_cache::KvCache, options};
+use support_native::{Copy, FIXTURES, ask, chat, checkpoint, load, options};
 use vlm_test::{
     native::{
         checkpoint::Checkpoint,
@@ -302,7 +302,7 @@ fn half_precision_stays_half_from_pixels_to_cache() {
         let token = model.embed_token(&Array::from_slice(&[5u32], &[1])).unwrap();
         model.logits(token, &mut cache).unwrap();
         // The last layer's cache has seen the residual stream of all before it.
-        for array in cache.iter().flat_map(KvCache::arrays) {
+        for array in cache.iter().flat_map(vlm_test::native::nn::kv_cache::KvCache::arrays) {
             assert_eq!(array.dtype(), dtype, "{fixture}: cache");
         }
     }
