@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use support_native::{Copy, copy_files, store};
 use vlm_test::native::{NativeModel, checkpoint::Checkpoint, weights::Weights};
 
+type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
+
 const UP: &str = "model.text_model.layers.1.mlp.up_proj.weight";
 const KERNEL: &str = "model.vision_model.embeddings.patch_embedding.weight";
 const TABLE: &str = "model.text_model.embed_tokens.weight";
@@ -106,7 +108,6 @@ fn every_published_spelling_loads_to_the_same_answers() {
     };
     let bare = |name: &str| name.strip_prefix("model.").unwrap_or(name).to_owned();
     let head = |name: &str| (name == "lm_head.weight").then(|| format!("language_model.{name}"));
-    type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
     let spellings: [(&str, Rename<'_>); 5] = [
         ("without `model.`", Box::new(bare)),
         (

@@ -57,10 +57,10 @@ mod tests {
     fn activations_equal_their_formulas_and_keep_the_precision() {
         let x = Array::from_slice(&[-3.0f32, -0.5, 0.0, 1.25, 4.0], &[5]);
         let expected: [(Activation, [f32; 5]); 4] = [
-            (Activation::GeluTanh, [-0.0036374, -0.1542860, 0.0000000, 1.1177142, 3.9999298]),
-            (Activation::Silu, [-0.1422776, -0.1887703, 0.0000000, 0.9716248, 3.9280552]),
-            (Activation::Gelu, [-0.0040497, -0.1542688, 0.0000000, 1.1179378, 3.9998733]),
-            (Activation::QuickGelu, [-0.0180713, -0.1496116, 0.0000000, 1.1169343, 3.9955853]),
+            (Activation::GeluTanh, [-0.003_637_4, -0.154_286, 0.0, 1.117_714_2, 3.999_93]),
+            (Activation::Silu, [-0.142_277_6, -0.188_770_3, 0.0, 0.971_624_8, 3.928_055]),
+            (Activation::Gelu, [-0.004_049_7, -0.154_268_8, 0.0, 1.117_937_8, 3.999_873]),
+            (Activation::QuickGelu, [-0.018_071_3, -0.149_611_6, 0.0, 1.116_934_3, 3.995_585]),
         ];
         for (activation, expected) in expected {
             let y: Vec<f32> = activation.apply(&x).unwrap().to_vec_exact().unwrap();
