@@ -3,6 +3,8 @@
 //!
 //! The floor is the system's own price for giving pages back, shown by `floor_unmap`:
 //! the same 64 MB, allocated in one block and touched outside MLX, then dropped.
+//!
+//! Seen (medians, machine shared): 5 µs, 49 µs, and 3 µs for the floor.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 

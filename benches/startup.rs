@@ -3,6 +3,8 @@
 //! The floor is what the system needs to start any process (`true`). `ask` pays it
 //! twice, for the program and its worker, and beside it links MLX and the BLAS, checks
 //! and loads 0.8 MB of weights and answers one question about one image.
+//!
+//! Seen (medians, machine shared, dev profile): 0.9 ms, help 5.6 ms, first answer 57 ms.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 

@@ -15,6 +15,7 @@ use vlm_test::{
         checkpoint::Checkpoint,
         generate::{PREFILL_CHUNK, generate},
         models::{self, Architecture},
+        nn::kv_cache::KvCache,
     },
     vlm::{
         Chat, FinishReason, Generation, GenerationOptions, Message, ModelError, VisionLanguageModel,
@@ -302,7 +303,7 @@ fn half_precision_stays_half_from_pixels_to_cache() {
         let token = model.embed_token(&Array::from_slice(&[5u32], &[1])).unwrap();
         model.logits(token, &mut cache).unwrap();
         // The last layer's cache has seen the residual stream of all before it.
-        for array in cache.iter().flat_map(vlm_test::native::nn::kv_cache::KvCache::arrays) {
+        for array in cache.iter().flat_map(KvCache::arrays) {
             assert_eq!(array.dtype(), dtype, "{fixture}: cache");
         }
     }

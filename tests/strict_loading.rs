@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use support_native::{Copy, copy_files, store};
 use vlm_test::native::{NativeModel, checkpoint::Checkpoint, weights::Weights};
 
+type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
+
 const UP: &str = "model.text_model.layers.1.mlp.up_proj.weight";
 const KERNEL: &str = "model.vision_model.embeddings.patch_embedding.weight";
 const TABLE: &str = "model.text_model.embed_tokens.weight";

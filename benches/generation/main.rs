@@ -6,6 +6,10 @@
 //! is memory bandwidth: compare its GB/s with `floor_copy`. Prefill and vision are matrix
 //! products: an item is a floating-point operation, compare with `floor_matmul`, the same
 //! BLAS on one large product.
+//!
+//! Seen (medians, two x86-64 cores shared with other work, OpenBLAS, dev profile): decode
+//! 40 ms a token, 4.0 GB/s where a copy moves 12.9; prefill 25 and vision 33 to 42
+//! GFLOP/s where the large product reaches 114.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 

@@ -47,7 +47,7 @@ struct Step {
     logprobs: Option<Array>,
 }
 
-/// Continues a prompt's `embeddings` `[1, n, hidden]` until a token of `stop`, or
+/// Continues a prompt's `embeddings` `[1, n, hidden]` until a token of `stop_ids`, or
 /// `options.max_tokens`; every token that is not a stop token goes to `on_token`.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ struct Step {
 pub fn generate(
     model: &dyn Architecture,
     embeddings: Array,
-    stop: &BTreeSet<u32>,
+    stop_ids: &BTreeSet<u32>,
     options: &GenerationOptions,
     mut on_token: impl FnMut(u32),
 ) -> Result<Tokens, Exception> {
@@ -65,7 +65,7 @@ pub fn generate(
     // Room for a usual answer; a long one grows the cache chunk by chunk.
     let reserved = embeddings.dim(1) as usize + options.max_tokens.min(PREFILL_CHUNK as usize);
     let mut cache = model.new_cache(reserved);
-    let mut step = decoding.submit(prefill(model, embeddings, &mut cache)?, 0)?;
+    let mut step = decoding.submit(&prefill(model, embeddings, &mut cache)?, 0)?;
 
     let mut tokens = Tokens {
         ids: Vec::new(),
@@ -89,7 +89,7 @@ pub fn generate(
         if let Some(logprobs) = &step.logprobs {
             tokens.logprobs.push(top_logprobs(logprobs, id, options.logprobs)?);
         }
-        if stop.contains(&id) {
+        if stop_ids.contains(&id) {
             tokens.finish_reason = FinishReason::Stop;
             break;
         }
@@ -134,14 +134,14 @@ impl Decoding<'_> {
     /// Builds the step after `token` and submits it.
     fn advance(&self, token: &Array, cache: &mut [KvCache], n: usize) -> Result<Step, Exception> {
         let x = self.model.embed_token(token)?;
-        self.submit(self.model.logits(x, cache)?, n)
+        self.submit(&self.model.logits(x, cache)?, n)
     }
 
     /// Chooses the `n`-th token from `logits` and submits the computation.
-    fn submit(&self, logits: Array, n: usize) -> Result<Step, Exception> {
-        let token = self.sampler.sample(&logits, n)?;
+    fn submit(&self, logits: &Array, n: usize) -> Result<Step, Exception> {
+        let token = self.sampler.sample(logits, n)?;
         let logprobs = if self.logprobs {
-            Some(logits.subtract(ops::logsumexp_axis(&logits, -1, true)?)?)
+            Some(logits.subtract(ops::logsumexp_axis(logits, -1, true)?)?)
         } else {
             None
         };

@@ -183,6 +183,7 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn compute(error: Exception) -> ModelError {
     ModelError::Compute(error.what().to_owned())
 }

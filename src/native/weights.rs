@@ -169,7 +169,7 @@ impl Scope<'_> {
     }
 
     /// Takes the kernel of a square convolution over patches as MLX wants it,
-    /// `[out, size, size, channels]`, from that layout or from PyTorch's
+    /// `[out, size, size, channels]`, from that layout or from `PyTorch`'s
     /// `[out, channels, size, size]`.
     ///
     /// # Errors

@@ -161,6 +161,7 @@ impl Attention {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the checkpoint")]
 struct Mlp {
     gate_proj: Linear,
     up_proj: Linear,

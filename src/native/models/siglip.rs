@@ -1,4 +1,4 @@
-//! The SigLIP vision tower as Idefics3 and SmolVLM carry it (no class token, no
+//! The `SigLIP` vision tower as Idefics3 and `SmolVLM` carry it (no class token, no
 //! pooling head). Reference: transformers 5.23, `modeling_idefics3.py`.
 
 use mlx_rs::{Array, Dtype, error::Exception, ops};

@@ -57,10 +57,10 @@ mod tests {
     fn activations_equal_their_formulas_and_keep_the_precision() {
         let x = Array::from_slice(&[-3.0f32, -0.5, 0.0, 1.25, 4.0], &[5]);
         let expected: [(Activation, [f32; 5]); 4] = [
-            (Activation::GeluTanh, [-0.003637, -0.154286, 0.0, 1.117714, 3.999929]),
-            (Activation::Silu, [-0.142277, -0.188770, 0.0, 0.971624, 3.928055]),
-            (Activation::Gelu, [-0.004049, -0.154268, 0.0, 1.117937, 3.999873]),
-            (Activation::QuickGelu, [-0.018071, -0.149611, 0.0, 1.116934, 3.995585]),
+            (Activation::GeluTanh, [-0.003_637_4, -0.154_286, 0.0, 1.117_714_2, 3.999_93]),
+            (Activation::Silu, [-0.142_277_6, -0.188_770_3, 0.0, 0.971_624_8, 3.928_055]),
+            (Activation::Gelu, [-0.004_049_7, -0.154_268_8, 0.0, 1.117_937_8, 3.999_873]),
+            (Activation::QuickGelu, [-0.018_071_3, -0.149_611_6, 0.0, 1.116_934_3, 3.995_585]),
         ];
         for (activation, expected) in expected {
             let y: Vec<f32> = activation.apply(&x).unwrap().to_vec_exact().unwrap();

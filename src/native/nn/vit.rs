@@ -1,4 +1,4 @@
-//! The transformer encoder that CLIP and SigLIP towers share: pre-norm blocks of
+//! The transformer encoder that CLIP and `SigLIP` towers share: pre-norm blocks of
 //! bidirectional attention and a two-layer MLP, all with biases.
 
 use mlx_rs::{Array, error::Exception};

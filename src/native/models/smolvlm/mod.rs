@@ -1,4 +1,4 @@
-//! SmolVLM, SmolVLM2 and Idefics3: SigLIP tower, pixel shuffle, one linear
+//! `SmolVLM`, `SmolVLM2` and Idefics3: `SigLIP` tower, pixel shuffle, one linear
 //! projection, Llama decoder. Reference: transformers 5.23, `modeling_smolvlm.py`
 //! and `modeling_idefics3.py`, which differ in placeholder checks only.
 
