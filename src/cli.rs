@@ -78,7 +78,7 @@ pub struct VqaArgs {
     /// Seconds a question may take
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive_seconds())]
     pub timeout: u64,
-    /// Folder for the results [default: results/<time>-vqa]
+    /// Folder for the results [default: results/TIME-vqa]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Print results.json on standard output, and nothing else there

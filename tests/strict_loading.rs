@@ -100,9 +100,6 @@ fn whole_numbers_where_weights_belong_are_refused() {
     }
 }
 
-/// What a conversion makes of a tensor's name.
-type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
-
 #[test]
 fn every_published_spelling_loads_to_the_same_answers() {
     let expected = smolvlm().answer();
