@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, builder::RangedU64ValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
 /// scores, flat memory.
@@ -52,7 +52,7 @@ pub struct Verbosity {
 #[derive(Debug, Args)]
 pub struct VqaArgs {
     /// How many questions to ask each model [default: 20, or all if there are fewer]
-    #[arg(long, short = 'n', value_name = "N", value_parser = positive())]
+    #[arg(long, short = 'n', value_name = "N", value_parser = positive)]
     pub questions: Option<usize>,
     /// Models to ask, by name or checkpoint folder; several separated by commas or spaces
     #[arg(long, short, value_name = "NAME|DIR", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
@@ -67,7 +67,7 @@ pub struct VqaArgs {
     #[arg(long, value_name = "ID", value_delimiter = ',', num_args = 1..)]
     pub only: Vec<u64>,
     /// Longest answer, in tokens
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
     pub max_tokens: usize,
     /// Text put after every question [default: a line that asks for a word or phrase]
     #[arg(long, value_name = "TEXT")]
@@ -76,8 +76,8 @@ pub struct VqaArgs {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub cleanup_every: usize,
     /// Seconds a question may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive_seconds())]
-    pub timeout: u64,
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive)]
+    pub timeout: usize,
     /// Folder for the results [default: results/TIME-vqa]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -104,7 +104,7 @@ pub struct AskArgs {
     #[arg(long, value_name = "FILE.json")]
     pub history: Option<PathBuf>,
     /// Longest answer, in tokens
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive())]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive)]
     pub max_tokens: usize,
     /// Report the K most probable tokens at every step (with --json)
     #[arg(long, value_name = "K", default_value_t = 0)]
@@ -119,8 +119,8 @@ pub struct AskArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Seconds the answer may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive_seconds())]
-    pub timeout: u64,
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive)]
+    pub timeout: usize,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -134,15 +134,11 @@ pub struct ModelsArgs {
     pub json: bool,
 }
 
-fn positive() -> impl clap::builder::TypedValueParser<Value = usize> {
-    use clap::builder::TypedValueParser as _;
-    RangedU64ValueParser::<u64>::new()
-        .range(1..)
-        .map(|value| usize::try_from(value).unwrap_or(usize::MAX))
-}
-
-fn positive_seconds() -> RangedU64ValueParser<u64> {
-    RangedU64ValueParser::new().range(1..)
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(value) if value > 0 => Ok(value),
+        _ => Err("expected a whole number of at least 1".to_owned()),
+    }
 }
 
 fn temperature(text: &str) -> Result<f32, String> {

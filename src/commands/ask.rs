@@ -75,7 +75,7 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
     };
     let mut streamed = Ok(());
     let answer =
-        worker.ask(&question, Duration::from_secs(args.timeout), interrupt, &mut |piece| {
+        worker.ask(&question, Duration::from_secs(args.timeout as u64), interrupt, &mut |piece| {
             if streamed.is_ok() {
                 streamed = console::print_piece(piece);
             }

@@ -152,7 +152,7 @@ fn plan(
         top_p: 1.0,
         cleanup: CleanupSchedule::every_questions(args.cleanup_every),
         load_limit_ms: LOAD_LIMIT.as_millis() as u64,
-        question_limit_ms: args.timeout.saturating_mul(1000),
+        question_limit_ms: (args.timeout as u64).saturating_mul(1000),
     };
     let command = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
     let data = DatasetProvenance {
