@@ -1,6 +1,12 @@
 //! `vlm-test vqa`: the questions of a dataset, put to each model.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc};
+use std::{
+    cell::RefCell,
+    fs::File,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Mutex,
+};
 
 use super::{LOAD_LIMIT, catch_interrupts, this_program};
 use crate::{
@@ -31,6 +37,7 @@ pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
     let models = models(args)?;
     let dataset = load_dataset(args)?;
     let folder = RunDir::create(args.output.as_deref(), "vqa")?;
+    log_to(&folder.debug_log_path());
     let console = Rc::new(RefCell::new(Console::new(console_options(args))));
     console.borrow().note(&introduction(&dataset));
     let plan = plan(args, models, dataset, folder.debug_log_path())?;
@@ -42,6 +49,16 @@ pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
     let report = recorder.report();
     console.borrow_mut().finish(&report, folder.path())?;
     Ok(status(ended?, &report))
+}
+
+/// Sends this process's diagnosis where its workers write theirs. A log that cannot be
+/// opened stops no run: the first worker will say so.
+fn log_to(path: &Path) {
+    if let Ok(file) = File::options().create(true).append(true).open(path) {
+        let log = tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false);
+        // Fails only where a log is set up already.
+        drop(log.with_max_level(tracing::Level::DEBUG).try_init());
+    }
 }
 
 fn models(args: &VqaArgs) -> Result<Vec<ResolvedModel>, CommandError> {
