@@ -49,6 +49,6 @@ impl Recorder {
 
     /// The report of what has been kept so far.
     pub fn report(&self) -> RunReport {
-        self.report.clone().build()
+        self.report.build()
     }
 }
