@@ -111,7 +111,9 @@ fn decode_64_tokens(bencher: Bencher) {
 fn vision_frames(bencher: Bencher, frames: usize) {
     let model = model();
     let pixels = (0..frames * 512 * 512 * 3).map(|n| (n % 255) as f32 / 127.0 - 1.0).collect();
-    let image = ProcessedImage { rows: 0, cols: 0, frames, height: 512, width: 512, pixels };
+    let source = (512, 512);
+    let image =
+        ProcessedImage { rows: 0, cols: 0, frames, height: 512, width: 512, source, pixels };
     let scores = 2 * PATCHES * VISION_HIDDEN;
     let rows = frames * PATCHES;
     bencher.counter(operations(rows, LAYERS * (VISION_LAYER + scores))).bench_local(|| {

@@ -9,6 +9,7 @@ use super::{
     fields::Fields,
     filter::Filter,
     normalize::ByteTable,
+    processed::ProcessedImage,
     resample::resize,
     rgb::{Rgb8Image, RgbView},
 };
@@ -140,7 +141,7 @@ impl Idefics3ImageConfig {
             canvas = self.resized(view, plan.canvas)?;
             view = canvas.view();
         }
-        self.cut(view, &plan)
+        self.cut(view, &plan, (image.width(), image.height()))
     }
 
     fn resized(
@@ -152,7 +153,12 @@ impl Idefics3ImageConfig {
     }
 
     /// Cuts the canvas into tiles, row by row, and appends the global view.
-    fn cut(&self, canvas: RgbView<'_>, plan: &TilePlan) -> Result<ProcessedImage, ImageError> {
+    fn cut(
+        &self,
+        canvas: RgbView<'_>,
+        plan: &TilePlan,
+        source: (usize, usize),
+    ) -> Result<ProcessedImage, ImageError> {
         let tile = self.tile;
         let frame_floats = 3 * tile * tile;
         let table = ByteTable::new(
@@ -184,6 +190,7 @@ impl Idefics3ImageConfig {
             frames,
             height: tile,
             width: tile,
+            source,
             pixels,
         })
     }
@@ -207,23 +214,6 @@ impl TilePlan {
     pub fn frames(&self) -> usize {
         self.rows * self.cols + 1
     }
-}
-
-/// The frames of one image, ready for the vision tower.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProcessedImage {
-    /// Rows of tiles; 0 if the image was not split.
-    pub rows: usize,
-    /// Columns of tiles; 0 if the image was not split.
-    pub cols: usize,
-    /// `rows × cols + 1`: the tiles row by row, then the global view.
-    pub frames: usize,
-    /// Height of a frame in pixels.
-    pub height: usize,
-    /// Width of a frame in pixels.
-    pub width: usize,
-    /// Shape `[frames, height, width, 3]`.
-    pub pixels: Vec<f32>,
 }
 
 fn target_size(fields: &Fields<'_>, default: TargetSize) -> Result<TargetSize, ImageError> {

@@ -11,12 +11,14 @@ mod filter;
 pub mod idefics3;
 mod jpeg;
 mod normalize;
+mod processed;
 pub mod resample;
 mod rgb;
 
 pub use decode::load_rgb;
 pub use error::ImageError;
 pub use filter::Filter;
-pub use idefics3::{Idefics3ImageConfig, ProcessedImage};
+pub use idefics3::Idefics3ImageConfig;
+pub use processed::ProcessedImage;
 pub use resample::resize;
 pub use rgb::{Rgb8Image, RgbView};
