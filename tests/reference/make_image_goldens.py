@@ -3,12 +3,13 @@
     python tests/reference/make_image_goldens.py [--seed N]     # pillow 13, transformers 5.23, numpy
 
 goldens.json holds SHA-256 digests: of RGB bytes (decode, resize) and of little-endian float32 in [frames, height,
-width, 3] order (idefics3). Everything is drawn from the seed.
+width, 3] order (the processors). The files are drawn from the seed; `pattern` is made again by the test.
 """
 
 import argparse
 import hashlib
 import json
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -17,9 +18,10 @@ import numpy as np
 import PIL
 import transformers
 from PIL import Image, ImageOps
-from transformers import Idefics3ImageProcessorPil, SmolVLMImageProcessorPil
+from transformers import CLIPImageProcessorPil, Idefics3ImageProcessorPil, SmolVLMImageProcessorPil
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "images"
+SIZES = [(64, 64), (101, 77), (200, 120), (90, 300), (333, 257), (31, 47), (640, 480), (1024, 333), (1, 1), (700, 2)]
 
 
 def scene(rng, width, height):
@@ -28,6 +30,12 @@ def scene(rng, width, height):
     pixels = np.stack(waves, -1) + rng.normal(0, 12, (height, width, 3))
     pixels[height // 4 : height // 2, width // 4 : width // 2] = [250, 10, 20]
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def pattern(width, height):
+    y, x = np.mgrid[0:height, 0:width]
+    channels = [x * (7 + 4 * c) + y * (13 - 3 * c) ^ x * y >> 3 for c in range(3)]
+    return Image.fromarray((np.stack(channels, -1) & 255).astype(np.uint8))
 
 
 def png_16_bit(path, colour_type, pixels):
@@ -136,6 +144,29 @@ def processed():
             yield row
 
 
+def case(size, config, frames):
+    frames = np.ascontiguousarray(frames.astype("<f4").transpose(0, 2, 3, 1))
+    width, height = size
+    return {"width": width, "height": height, "config": config, "shape": list(frames.shape), "sha256": digest(frames)}
+
+
+def clip():
+    configs = [
+        {},
+        {"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}},
+        {"size": 56, "crop_size": 91, "resample": 2},
+        {"size": {"height": 50, "width": 31}, "crop_size": {"height": 33, "width": 48}},
+        {"size": {"height": 40, "width": 35}, "do_center_crop": False, "do_normalize": False, "resample": 1},
+        {"do_resize": False, "crop_size": {"height": 100, "width": 75}, "image_mean": [0.5, 0.25, 0.75]},
+        {"size": 61, "crop_size": 60, "do_rescale": False, "image_mean": 100.0, "image_std": [50.0, 60.0, 70.5]},
+        {"size": 20, "crop_size": 20, "do_rescale": False, "do_normalize": False, "resample": 0},
+    ]
+    for size in SIZES:
+        for config in configs:
+            out = CLIPImageProcessorPil(**config)([pattern(*size)], return_tensors="np")
+            yield case(size, config, out["pixel_values"])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=20)
@@ -153,8 +184,10 @@ def main():
         "decode": decoded,
         "resize": list(resizes(rng)),
         "idefics3": list(processed()),
+        "clip": list(clip()),
     }
-    text = json.dumps(goldens, indent=None, separators=(",", ":")).replace('{"file"', '\n{"file"')
+    text = json.dumps(goldens, indent=None, separators=(",", ":"))
+    text = re.sub('{"(file|width)"', r"\n\g<0>", text)
     (FOLDER / "goldens.json").write_text(text + "\n")
 
 

@@ -40,10 +40,20 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(value) => match value.as_u64() {
                 Some(0) => Ok(None),
-                Some(side) if side <= MAX_SIDE => Ok(Some(side as usize)),
+                _ if pixels(value).is_some() => Ok(pixels(value)),
                 _ => Err(self.mismatch(name, "a whole number of pixels up to 16384", value)),
             },
         }
+    }
+
+    /// The length of a side in pixels, from 1 to 16384, if the field is a number in that range.
+    pub(super) fn plain_side(&self, name: &str) -> Option<usize> {
+        pixels(self.get(name)?)
+    }
+
+    /// Height and width in pixels, if the field is a list of two.
+    pub(super) fn pair(&self, name: &str) -> Option<(usize, usize)> {
+        pair(self.get(name)?)
     }
 
     /// A finite number.
@@ -86,6 +96,17 @@ impl<'a> Fields<'a> {
     fn mismatch(&self, name: &str, expected: &str, found: &Value) -> ImageError {
         mismatch(&format!("{}{name}", self.prefix), expected, found)
     }
+}
+
+/// A number from 1 to [`MAX_SIDE`].
+fn pixels(value: &Value) -> Option<usize> {
+    let side = value.as_u64().filter(|side| (1..=MAX_SIDE).contains(side))?;
+    usize::try_from(side).ok()
+}
+
+fn pair(value: &Value) -> Option<(usize, usize)> {
+    let [first, second] = value.as_array()?.as_slice() else { return None };
+    Some((pixels(first)?, pixels(second)?))
 }
 
 fn mismatch(field: &str, expected: &str, found: &Value) -> ImageError {

@@ -3,6 +3,9 @@
 //! Everything here is plain Rust on bytes and floats and knows nothing of MLX. Pinned reference: Pillow 13 and the
 //! `*ImageProcessorPil` classes of transformers 5.23.
 
+mod canvas;
+mod center_crop;
+pub mod clip;
 mod coefficients;
 pub mod decode;
 mod error;
@@ -14,11 +17,15 @@ mod normalize;
 mod processed;
 pub mod resample;
 mod rgb;
+mod size;
 
+pub use clip::ClipImageConfig;
 pub use decode::load_rgb;
 pub use error::ImageError;
 pub use filter::Filter;
 pub use idefics3::Idefics3ImageConfig;
+pub use normalize::Normalization;
 pub use processed::ProcessedImage;
 pub use resample::resize;
 pub use rgb::{Rgb8Image, RgbView};
+pub use size::ResizeTarget;
