@@ -44,9 +44,9 @@
 //! - `native/image_processor/mod.rs`, `native/image_processor/rgb.rs`, `native/image_processor/error.rs` — images as the reference makes them
 //! - `native/image_processor/decode.rs`, `native/image_processor/jpeg.rs` — files to RGB
 //! - `native/image_processor/resample.rs`, `native/image_processor/coefficients.rs`, `native/image_processor/filter.rs` — Pillow's resampling
-//! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs` — the processors: from RGB to frames
+//! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs`, `native/image_processor/llava_next.rs`, `native/image_processor/phi3v.rs` — the processors: from RGB to frames
 //! - `native/image_processor/fields.rs`, `native/image_processor/size.rs` — their configuration files
-//! - `native/image_processor/center_crop.rs`, `native/image_processor/canvas.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — background, tiles and floats
+//! - `native/image_processor/center_crop.rs`, `native/image_processor/canvas.rs`, `native/image_processor/global_view.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — background, tiles and floats
 //! - `native/generate.rs`, `native/sampler.rs` — prefill, decode, choice of tokens
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/vit.rs` — attention, its cache, the vision encoder

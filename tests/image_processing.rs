@@ -12,8 +12,8 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vlm_test::native::image_processor::{
-    ClipImageConfig, Filter, Idefics3ImageConfig, ImageError, ProcessedImage, Rgb8Image, load_rgb,
-    resize,
+    ClipImageConfig, Filter, Idefics3ImageConfig, ImageError, LlavaNextImageConfig,
+    Phi3vImageConfig, ProcessedImage, Rgb8Image, load_rgb, resize,
 };
 
 fn fixture(name: &str) -> PathBuf {
@@ -109,6 +109,37 @@ fn the_clip_processor_gives_the_floats_transformers_gives() {
         let out = config.process(pattern(&case).view()).unwrap();
         assert_eq!((out.width, out.height), config.frame(), "{case}");
         check_frames(&case, &out);
+    }
+}
+
+#[test]
+fn the_llava_next_processor_gives_the_floats_transformers_gives() {
+    for case in goldens("llava_next") {
+        let config = LlavaNextImageConfig::from_json(&case["config"]).unwrap();
+        let out = config.process(pattern(&case).view()).unwrap();
+        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        check_frames(&case, &out);
+    }
+}
+
+#[test]
+fn the_phi3v_processor_gives_the_floats_microsofts_gives() {
+    for case in goldens("phi3v") {
+        let side = number(&case, "side");
+        let config = Phi3vImageConfig::from_json(&case["config"], side).unwrap();
+        let out = config.process(pattern(&case).view());
+        let Some(expected) = case["global"].as_array() else {
+            assert!(matches!(out, Err(ImageError::TooNarrow { .. })), "{case}");
+            continue;
+        };
+        let mut out = out.unwrap();
+        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        let tiles = out.pixels.split_off(3 * side * side);
+        for (value, expected) in out.pixels.iter().step_by(side * side / 30 * 3 + 1).zip(expected) {
+            let error = (f64::from(*value) - expected.as_f64().unwrap()).abs();
+            assert!(error <= 1e-6, "{error} {case}");
+        }
+        check_frames(&case, &ProcessedImage { frames: out.frames - 1, pixels: tiles, ..out });
     }
 }
 

@@ -68,25 +68,32 @@ impl<'a> Canvas<'a> {
 /// Memory for `frames` frames of `width` × `height` pixels, shape `[frames, height, width, 3]`.
 ///
 /// # Errors
-/// [`ImageError::FrameSize`] if they have no pixels or more than 2^26 in all.
+/// As [`usable_pixels`].
 pub(super) fn blank_frames(frames: usize, size: (usize, usize)) -> Result<Vec<f32>, ImageError> {
+    usable_pixels(frames, size).map(|pixels| vec![0.0; 3 * pixels])
+}
+
+/// The number of pixels in `frames` frames of `size` (width, height).
+///
+/// # Errors
+/// [`ImageError::FrameSize`] if there are none or more than 2^26.
+pub(super) fn usable_pixels(frames: usize, size: (usize, usize)) -> Result<usize, ImageError> {
     let pixels = size.0.checked_mul(size.1).and_then(|pixels| pixels.checked_mul(frames));
     let pixels = pixels.filter(|pixels| (1..=MAX_PIXELS).contains(pixels));
-    Ok(vec![0.0; 3 * pixels.ok_or_else(|| unusable(frames, size))?])
+    pixels.ok_or_else(|| unusable(frames, size))
 }
 
 /// Resizes to `size` (width, height).
 ///
 /// # Errors
-/// [`ImageError::FrameSize`] if that has no pixels or more than 2^26.
+/// As [`usable_pixels`].
 pub(super) fn resized(
     image: RgbView<'_>,
     size: (usize, usize),
     filter: Filter,
 ) -> Result<Rgb8Image, ImageError> {
-    let pixels = size.0.checked_mul(size.1).filter(|pixels| *pixels <= MAX_PIXELS);
-    let image = pixels.and_then(|_| resize(image, size.0, size.1, filter));
-    image.ok_or_else(|| unusable(1, size))
+    usable_pixels(1, size)?;
+    resize(image, size.0, size.1, filter).ok_or_else(|| unusable(1, size))
 }
 
 /// The error about `frames` frames of `size` (width, height).

@@ -64,6 +64,17 @@ pub enum ImageError {
         /// What is wrong and what is expected.
         problem: String,
     },
+    /// Enlarged to the model's tiles, the shorter side of the image would have no pixel.
+    #[error(
+        "an image of {width}×{height} pixels is too narrow for this model: scaled to its tiles, the shorter side \
+             vanishes; crop or pad the image first"
+    )]
+    TooNarrow {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+    },
     /// The sizes in the configuration lead to frames of no pixels, or of more than are made of one image.
     #[error(
         "{frames} frame(s) of {width}×{height} pixels cannot be made of one image, only 1 to {limit} pixels in all; \

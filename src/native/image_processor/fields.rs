@@ -56,6 +56,25 @@ impl<'a> Fields<'a> {
         pair(self.get(name)?)
     }
 
+    /// Pairs of sides in pixels, from 1 to 16384 each.
+    pub(super) fn pairs(
+        &self,
+        name: &str,
+        default: &[(usize, usize)],
+    ) -> Result<Vec<(usize, usize)>, ImageError> {
+        let Some(value) = self.get(name) else { return Ok(default.to_vec()) };
+        let pairs = value.as_array().and_then(|list| list.iter().map(pair).collect());
+        pairs.ok_or_else(|| self.mismatch(name, "a list of pairs of pixels up to 16384", value))
+    }
+
+    /// A whole number.
+    pub(super) fn count(&self, name: &str, default: usize) -> Result<usize, ImageError> {
+        self.get(name).map_or(Ok(default), |value| {
+            let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+            count.ok_or_else(|| self.mismatch(name, "a whole number", value))
+        })
+    }
+
     /// A finite number.
     pub(super) fn number(&self, name: &str, default: f64) -> Result<f64, ImageError> {
         self.get(name).map_or(Ok(default), |value| {
@@ -73,6 +92,15 @@ impl<'a> Fields<'a> {
         };
         let numbers = value.as_f64().map(|number| [number; 3]).or_else(list);
         numbers.ok_or_else(|| self.mismatch(name, "a number or a list of three numbers", value))
+    }
+
+    /// A standard deviation per channel, none of them 0 in single precision.
+    pub(super) fn deviations(&self, name: &str, default: [f64; 3]) -> Result<[f64; 3], ImageError> {
+        let numbers = self.channels(name, default)?;
+        if numbers.iter().any(|std| *std as f32 == 0.0) {
+            return Err(self.problem(name, "expected deviations other than 0"));
+        }
+        Ok(numbers)
     }
 
     /// A filter by Pillow's number.

@@ -37,16 +37,17 @@ impl Normalization {
     /// Reads the fields; absent and null ones are those of `class`.
     pub(super) fn from_fields(fields: &Fields<'_>, class: &Self) -> Result<Self, ImageError> {
         let do_normalize = fields.bool("do_normalize", class.do_normalize)?;
-        let image_std = fields.channels("image_std", class.image_std)?;
-        if do_normalize && image_std.iter().any(|std| *std as f32 == 0.0) {
-            return Err(fields.problem("image_std", "expected deviations other than 0"));
-        }
+        let (std, class_std) = ("image_std", class.image_std);
         Ok(Self {
             do_rescale: fields.bool("do_rescale", class.do_rescale)?,
             rescale_factor: fields.number("rescale_factor", class.rescale_factor)?,
             do_normalize,
             image_mean: fields.channels("image_mean", class.image_mean)?,
-            image_std,
+            image_std: if do_normalize {
+                fields.deviations(std, class_std)?
+            } else {
+                fields.channels(std, class_std)?
+            },
         })
     }
 
