@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{LOAD_LIMIT, catch_interrupts, this_program};
+use super::{LOAD_LIMIT, catch_interrupts, check_load_options, this_program};
 use crate::{
     backend::registry::Registry,
     cli::AskArgs,
@@ -47,6 +47,7 @@ struct Printed<'a> {
 /// [`CommandError`] when the model cannot be opened or has no answer.
 pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
     let model = Registry::load()?.resolve(&args.model)?;
+    check_load_options(&args.load, std::iter::once(&model))?;
     let chat = chat(args)?;
     let load = Load {
         path: model.ready()?,

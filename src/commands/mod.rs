@@ -11,7 +11,8 @@ use std::{
 };
 
 use crate::{
-    cli::Command,
+    backend::registry::ResolvedModel,
+    cli::{Command, LoadArgs},
     error::{CommandError, ExitStatus},
 };
 
@@ -47,6 +48,19 @@ fn catch_interrupts() -> Result<&'static AtomicBool, CommandError> {
         CommandError::new(ExitStatus::Internal, format!("cannot catch Ctrl-C: {error}"))
     })?;
     Ok(&INTERRUPT)
+}
+
+/// Refuses an option that none of the chosen models would heed.
+fn check_load_options<'a>(
+    args: &LoadArgs,
+    mut models: impl Iterator<Item = &'a ResolvedModel>,
+) -> Result<(), CommandError> {
+    let heeds_crops = |model: &ResolvedModel| model.model_type().as_deref() == Some("phi3_v");
+    if args.num_crops.is_none() || models.any(heeds_crops) {
+        return Ok(());
+    }
+    Err(CommandError::usage("--num-crops is for phi3_v models, and none was chosen".to_owned())
+        .hint("leave it out"))
 }
 
 /// The program that workers are started from: this one.

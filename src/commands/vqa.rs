@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use super::{LOAD_LIMIT, catch_interrupts, this_program};
+use super::{LOAD_LIMIT, catch_interrupts, check_load_options, this_program};
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::VqaArgs,
@@ -35,6 +35,7 @@ const DEFAULT_QUESTIONS: usize = 20;
 /// cannot be written.
 pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
     let models = models(args)?;
+    check_load_options(&args.load, models.iter())?;
     let dataset = load_dataset(args)?;
     let folder = RunDir::create(args.output.as_deref(), "vqa")?;
     log_to(&folder.debug_log_path());
