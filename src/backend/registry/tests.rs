@@ -88,8 +88,38 @@ fn a_misspelt_name_gets_the_nearest_and_a_strange_one_the_list() {
 #[test]
 fn missing_weights_come_with_the_command_that_gets_them() {
     let error = world().resolve("smolvlm").unwrap().ready().unwrap_err().to_string();
-    let command = "hf download mlx-community/SmolVLM2-500M-Video-Instruct-mlx";
-    assert!(error.contains(command), "{error}");
+    assert!(error.contains("`vlm-test models pull smolvlm`"), "{error}");
+}
+
+#[test]
+fn a_repository_of_the_hub_needs_no_manifest_but_yields_to_a_folder_of_the_user() {
+    let world = world();
+    let model = world.resolve("org/vlm@v2").unwrap();
+    let repository = model.hub_model().unwrap();
+    assert_eq!(
+        (repository.repository.as_str(), repository.revision.as_deref()),
+        ("org/vlm", Some("v2"))
+    );
+    let error = model.ready().unwrap_err().to_string();
+    assert!(error.contains("`vlm-test models pull org/vlm@v2`"), "{error}");
+    world.put("hub/models--org--vlm/refs/v2", "abc");
+    let folder = world.checkpoint("hub/models--org--vlm/snapshots/abc", "smolvlm");
+    let model = world.resolve("org/vlm@v2").unwrap();
+    assert_eq!((model.ready().unwrap(), model.commit().as_deref()), (folder, Some("abc")));
+    // `src` is a folder where the tests run.
+    assert!(world.resolve("src/vlm").unwrap_err().to_string().contains("src/vlm is not a folder"));
+}
+
+#[test]
+fn a_manifest_cannot_name_what_is_no_repository_or_revision() {
+    let refused = |fields: &str| {
+        let text = format!("name = 'x'\n{fields}");
+        Manifest::parse(&text, Path::new("x.toml")).unwrap_err().to_string()
+    };
+    let error = refused("repository = 'just-a-name'");
+    assert_eq!(error, "x.toml: repository 'just-a-name' must be owner/name");
+    let error = refused("repository = 'o/n'\nrevision = '../up'");
+    assert_eq!(error, "x.toml: revision '../up' must be a branch, tag or commit");
 }
 
 #[test]
