@@ -23,19 +23,17 @@ def check(family, reference, net, tok, files):
     """The reference's ids are those of training, and its logits those of the trained network on the pixels of training."""
     writer = conversations.Writer(tok, family)
     for number, file in enumerate(files):
-        image = None if number == 0 else Image.open(file)
-        first, turns = "text" if image is None else "image", []
+        image, turns = None if number == 0 else Image.open(file), []
         row = conversations.Row(tok)
         base = row.open()
         row.add(base, writer.prefix if image else [])
         for question, answer in TURNS[:1 + number % 3]:
             if turns:
                 writer.say(row, base, turns[-1], "answer")
-                turns, first = turns[:-1] + [turns[-1]], "later"
-            writer.ask(row, base, question, first)
+            writer.ask(row, base, question, "later" if turns else "image" if image else "text")
             turns += [question, answer]
         encoded = reference.encode(turns[:-1], image)
-        assert [max(i, 0) for i in encoded["input_ids"][0].tolist()] == row.ids, (file, encoded["input_ids"][0].tolist(), row.ids)
+        assert encoded["input_ids"][0].clamp(min=0).tolist() == row.ids, (file, encoded["input_ids"], row.ids)
         row.answer(base, [0], None, "answer", 1.0)
         inputs = collate(family, [row], [image and family.pixels(file)])[0]
         ours = net(*inputs[:5], writer.image_at, inputs[5])[-1]

@@ -33,7 +33,7 @@ CELLS = [*VIEW, -1, *VIEW]  # which of 4 x 4 cells each image position shows, -1
 FEATURE_SCALE = 3.0  # of the features after stage 1
 COLUMNS = 230, 350  # of a batch
 ORIGINAL, LONGEST = 1024, 4096  # positions
-ROPE = dict(type="su", short_factor=[1 + k / 50 for k in range(16)], long_factor=[1 + k / 5 for k in range(16)])
+ROPE = dict(type="su", short_factor=[(50 + k) / 50 for k in range(16)], long_factor=[(5 + k) / 5 for k in range(16)])
 TEMPLATE = ("{% for message in messages %}{{'<|' + message['role'] + '|>' + '\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
             "{% if add_generation_prompt and messages[-1]['role'] != 'assistant' %}{{- '<|assistant|>\n' -}}{% endif %}")
 
@@ -206,7 +206,7 @@ def configuration(tok):
 
 
 def halves(config):
-    """transformers' two models of a configuration, and the rest."""
+    """transformers' text model and tower of a configuration, and what joins them."""
     names = ("vocab_size", *TEXT, "rms_norm_eps", "rope_theta", "max_position_embeddings", "original_max_position_embeddings", "bos_token_id",
              "eos_token_id", "pad_token_id", "tie_word_embeddings", "sliding_window")
     rope = dict(config["rope_scaling"], type="longrope", rope_type="longrope")
@@ -220,14 +220,10 @@ def opened(folder):
     folder = Path(folder)
     lm, tower, eyes = halves(json.loads((folder / "config.json").read_text()))
     weights = load_file(folder / "model.safetensors")
-    part = lambda start: {k.removeprefix(start): v for k, v in weights.items() if k.startswith(start)}
-    seen = part(EMBED + "img_processor.")
-    if not any(k.startswith("vision_model.") for k in tower.state_dict()):
-        seen = {k.removeprefix("vision_model."): v for k, v in seen.items()}
-    tower.load_state_dict(seen, strict=False if "embeddings.position_ids" in str(list(tower.state_dict())) else True)
     lm.load_state_dict({k: v for k, v in weights.items() if not k.startswith(EMBED)})
-    missing = eyes.load_state_dict({k: v for k, v in part(EMBED).items() if not k.startswith("img_processor.")}, strict=False).missing_keys
-    assert all(k.startswith("vision_model.") for k in missing), missing
+    inner = EMBED + "img_processor.vision_model."
+    tower.load_state_dict({k.removeprefix(inner): v for k, v in weights.items() if k.startswith(inner)})
+    eyes.load_state_dict(renamed({k: v for k, v in weights.items() if k.startswith(EMBED)}, {inner: "vision_model.", EMBED: ""}))
     return Reference(lm, tower, eyes, tf.PreTrainedTokenizerFast.from_pretrained(folder))
 
 

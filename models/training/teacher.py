@@ -23,7 +23,7 @@ class Teacher:
     @torch.no_grad()
     def features(self, pixels):
         """u8 [n, 64, 64, 3] as SmolVLM sees them -> float16 [n, 16 cells, text d]."""
-        return np.concatenate([self.net.eyes(torch.from_numpy(pixels[at:at + 256])).half().numpy() for at in range(0, len(pixels), 256)])
+        return np.concatenate([self.net.eyes(torch.tensor(pixels[at:at + 256])).half().numpy() for at in range(0, len(pixels), 256)])
 
     @torch.no_grad()
     def lend(self, net, tok):

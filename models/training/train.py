@@ -15,6 +15,8 @@ The other families start from what smolvlm_tiny knows, which takes a tenth of th
     python models/training/train.py llava tower --data DATA --work WORK --minutes 4 $T
     python models/training/train.py llava joint --data DATA --work WORK --minutes 13 $T --workers 1 --rate 1e-3 --flat 0.3 --alone 0
 
+and phi3v likewise, with 16 minutes for each stage.
+
 Stage `tower` teaches the vision tower and the projection what covers each image position, with --teacher also to say it as the teacher
 does. Stage `joint` teaches everything to answer, describe and remember; two heads of one layer are told where the things lie that a
 question names. It starts from stage `tower`, with --teacher also from the teacher's text layers and words. The learning rate follows
