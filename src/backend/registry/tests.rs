@@ -62,12 +62,15 @@ fn every_built_in_manifest_is_called_as_its_file_and_no_name_is_taken_twice() {
 }
 
 #[test]
-fn every_manifest_of_the_models_folder_is_built_in() {
+fn every_manifest_of_the_models_folder_is_built_in_or_has_its_checkpoint_beside_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let files =
-        fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+        fs::read_dir(&folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
     for file in files.filter(|file| Path::new(file).extension().is_some_and(|it| it == "toml")) {
-        assert!(BUILT_IN.iter().any(|(name, _)| *name == file), "{file}");
+        let manifest = Manifest::read(&folder.join(&file)).unwrap();
+        let beside = manifest.path.map(|path| folder.join(path).join("config.json"));
+        let built_in = BUILT_IN.iter().any(|(name, _)| *name == file);
+        assert!(built_in || beside.is_some_and(|file| file.is_file()), "{file}");
     }
 }
 
