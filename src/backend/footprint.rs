@@ -6,8 +6,8 @@ use serde_json::Value;
 /// Tokens of a typical question: one picture in tiles, the text, the answer. (`LLaVA-NeXT`
 /// makes up to 2880 of a picture, Phi-3.5 up to 1921, `SmolVLM2` about 1100.)
 const TOKENS: u64 = 3072;
-/// Tiles of that picture.
-const TILES: u64 = 17;
+/// Tiles that the tower takes at once.
+const TILES: u64 = 4;
 /// What is left to other programs: macOS lets the GPU have three quarters of the memory.
 const SHARE: (u64, u64) = (3, 4);
 
@@ -19,7 +19,7 @@ pub struct Footprint {
     /// Keys and values of all layers for 3072 tokens, or as many as the model can take:
     /// `2 · layers · key-value heads · head width · tokens · bytes per number`.
     pub kv_cache: u64,
-    /// The largest intermediate results, of one layer at a time: the tower for all tiles, or
+    /// The largest intermediate results, of one layer at a time: the tower for four tiles, or
     /// the decoder for all tokens, `tokens · (8 · width + 3 · MLP width) · bytes per number`,
     /// whichever is larger, and float32 logits for one position.
     pub activations: u64,
@@ -68,9 +68,10 @@ impl Footprint {
 
 /// Numbers that one layer of the vision tower holds.
 fn tower(config: &Value) -> u64 {
-    let vision = config.get("vision_config");
+    // Phi-3-vision has another name for the section.
+    let vision = ["vision_config", "img_processor"].map(|name| config.get(name));
     let field = |name: &str, default: u64| {
-        vision.and_then(|vision| number(vision, name)).unwrap_or(default)
+        vision.iter().flatten().find_map(|vision| number(vision, name)).unwrap_or(default)
     };
     let side = field("image_size", 336) / field("patch_size", 14).max(1);
     let patches = product(&[TILES, side, side]);
@@ -86,9 +87,11 @@ fn product(factors: &[u64]) -> u64 {
     factors.iter().fold(1, |product, factor| product.saturating_mul(*factor))
 }
 
-/// A part of config.json; families without such a part keep its fields at the top.
+/// A part of config.json; families without such a part, or with one that a conversion left
+/// empty, keep its fields at the top.
 fn section<'a>(config: &'a Value, name: &str) -> &'a Value {
-    config.get(name).filter(|part| part.is_object()).unwrap_or(config)
+    let is_filled = |part: &&Value| part.as_object().is_some_and(|object| !object.is_empty());
+    config.get(name).filter(is_filled).unwrap_or(config)
 }
 
 fn number(section: &Value, name: &str) -> Option<u64> {
@@ -125,7 +128,7 @@ mod tests {
         let footprint = Footprint::estimate(&config, 4 * GB);
         // 2 (keys and values) × 32 layers × 8 heads × 128 × 3072 tokens × 2 bytes
         assert_eq!(footprint.kv_cache, 402_653_184);
-        // 3072 × (8 × 4096 + 3 × 14336) × 2 bytes, more than 17 × 576 × (8 × 1024 + 3 × 4096) × 2
+        // 3072 × (8 × 4096 + 3 × 14336) × 2 bytes, more than 4 × 576 × (8 × 1024 + 3 × 4096) × 2
         assert_eq!(footprint.activations, 465_567_744 + 32064 * 4);
         assert!(footprint.fits(8 * GB) && !footprint.fits(6 * GB), "{footprint:?}");
     }
@@ -136,6 +139,18 @@ mod tests {
         let full = Footprint::estimate(&json!({"dtype": "float32"}), GB);
         assert_eq!((half.weights, full.kv_cache), (full.weights, 2 * half.kv_cache));
         assert_eq!(half.kv_cache, 2 * 32 * 4096 * TOKENS * 2);
+    }
+
+    #[test]
+    fn a_small_phi_3_vision_is_small_whatever_a_conversion_left_empty() {
+        let config = json!({
+            "text_config": {}, "hidden_size": 192, "intermediate_size": 224, "num_hidden_layers": 4,
+            "num_attention_heads": 6, "num_key_value_heads": 2, "vocab_size": 640,
+            "img_processor": {"hidden_size": 96, "intermediate_size": 256, "image_size": 64, "patch_size": 8}
+        });
+        let footprint = Footprint::estimate(&config, 6_000_000);
+        assert_eq!(footprint.kv_cache, 2 * 4 * 2 * 32 * 3072 * 2);
+        assert_eq!(footprint.activations, 3072 * (8 * 192 + 3 * 224) * 2 + 640 * 4);
     }
 
     #[test]
