@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::vlm::{LoadOptions, Precision};
+
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
 /// scores, flat memory.
 #[derive(Debug, Parser)]
@@ -48,6 +50,24 @@ pub struct Verbosity {
     pub verbose: bool,
 }
 
+/// How models are loaded.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LoadArgs {
+    /// Convert the weights to float32, float16 or bfloat16 when loading [default: as stored]
+    #[arg(long, value_name = "PRECISION", value_parser = precision)]
+    pub dtype: Option<Precision>,
+    /// Most tiles an image is cut into (phi3_v only) [default: the checkpoint's, usually 4]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub num_crops: Option<usize>,
+}
+
+impl LoadArgs {
+    /// As the model takes them.
+    pub fn options(&self) -> LoadOptions {
+        LoadOptions { dtype: self.dtype, num_crops: self.num_crops }
+    }
+}
+
 /// `vlm-test vqa`.
 #[derive(Debug, Args)]
 pub struct VqaArgs {
@@ -78,6 +98,9 @@ pub struct VqaArgs {
     /// Seconds a question may take
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive)]
     pub timeout: usize,
+    /// How the models are loaded.
+    #[command(flatten)]
+    pub load: LoadArgs,
     /// Folder for the results [default: results/TIME-vqa]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -121,6 +144,9 @@ pub struct AskArgs {
     /// Seconds the answer may take
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive)]
     pub timeout: usize,
+    /// How the model is loaded.
+    #[command(flatten)]
+    pub load: LoadArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -139,6 +165,11 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(value) if value > 0 => Ok(value),
         _ => Err("expected a whole number of at least 1".to_owned()),
     }
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    let known = Precision::ALL.into_iter().find(|precision| precision.name() == text);
+    known.ok_or_else(|| "expected float32, float16 or bfloat16".to_owned())
 }
 
 fn temperature(text: &str) -> Result<f32, String> {

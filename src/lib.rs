@@ -44,12 +44,19 @@
 //! - `native/image_processor/mod.rs`, `native/image_processor/rgb.rs`, `native/image_processor/error.rs` — images as the reference makes them
 //! - `native/image_processor/decode.rs`, `native/image_processor/jpeg.rs` — files to RGB
 //! - `native/image_processor/resample.rs`, `native/image_processor/coefficients.rs`, `native/image_processor/filter.rs` — Pillow's resampling
-//! - `native/image_processor/idefics3.rs`, `native/image_processor/fields.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — tiles and floats
+//! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs`, `native/image_processor/llava_next.rs`, `native/image_processor/phi3v.rs` — the processors: from RGB to frames
+//! - `native/image_processor/fields.rs`, `native/image_processor/size.rs` — their configuration files
+//! - `native/image_processor/center_crop.rs`, `native/image_processor/canvas.rs`, `native/image_processor/global_view.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — background, tiles and floats
 //! - `native/generate.rs`, `native/sampler.rs` — prefill, decode, choice of tokens
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
-//! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/vit.rs` — attention, its cache, the vision encoder
-//! - `native/models/mod.rs`, `native/models/decoder.rs`, `native/models/siglip.rs` — what families share
-//! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/vision_config.rs` — config.json
+//! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
+//! - `native/models/mod.rs`, `native/models/architecture.rs` — what a family is and what all families share
+//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs` — their networks
+//! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
+//! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/rope_config.rs`, `native/models/vision_config.rs` — config.json
+//! - `native/models/llava/mod.rs`, `native/models/llava/next.rs`, `native/models/llava/unpad.rs` — LLaVA 1.5 and LLaVA-NeXT
+//! - `native/models/llava/config.rs`, `native/models/llava/network.rs` — what the two share
+//! - `native/models/phi3v/mod.rs`, `native/models/phi3v/config.rs`, `native/models/phi3v/layout.rs`, `native/models/phi3v/prompt.rs` — Phi-3-vision
 //! - `native/models/smolvlm/mod.rs`, `native/models/smolvlm/config.rs`, `native/models/smolvlm/prompt.rs` — SmolVLM and Idefics3
 //!
 //! Memory discipline:

@@ -197,6 +197,7 @@ impl<'a> ModelRun<'a> {
         let load = Load {
             manifest: self.planned.model.manifest.clone(),
             path: path.to_owned(),
+            options: settings.load,
             cleanup: settings.cleanup,
         };
         let limit = Duration::from_millis(settings.load_limit_ms);

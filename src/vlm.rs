@@ -76,6 +76,48 @@ impl Chat {
     }
 }
 
+/// What may be chosen when a model is loaded. The defaults are the checkpoint's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadOptions {
+    /// Converts the weights.
+    pub dtype: Option<Precision>,
+    /// Most tiles an image is cut into, at least 1; for models that read it from their
+    /// image processor (Phi-3.5-vision).
+    pub num_crops: Option<usize>,
+}
+
+/// A floating-point format of weights and computation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// IEEE single.
+    Float32,
+    /// IEEE half.
+    Float16,
+    /// The upper half of a single.
+    Bfloat16,
+}
+
+impl Precision {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Float32, Self::Float16, Self::Bfloat16];
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+            Self::Bfloat16 => "bfloat16",
+        }
+    }
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// How an answer is generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerationOptions {

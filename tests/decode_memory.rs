@@ -8,12 +8,15 @@ use std::collections::BTreeSet;
 
 use mlx_rs::memory;
 use support_native::{chat, checkpoint, options};
-use vlm_test::native::{checkpoint::Checkpoint, generate::generate, models};
+use vlm_test::{
+    native::{checkpoint::Checkpoint, generate::generate, models},
+    vlm::LoadOptions,
+};
 
 #[test]
 fn a_hundred_tokens_need_no_more_memory_than_the_first() {
     let checkpoint = Checkpoint::open(&checkpoint("smolvlm_float32")).unwrap();
-    let (model, _) = models::load(&checkpoint).unwrap();
+    let (model, _) = models::load(&checkpoint, &LoadOptions::default()).unwrap();
     let prompt = model.prompt(&chat(&[0; 6], "describe")).unwrap();
     let features = model.vision_features(&prompt.images).unwrap();
     let embeddings = model.embed_prompt(&prompt.token_ids, features.as_ref()).unwrap();
@@ -22,7 +25,7 @@ fn a_hundred_tokens_need_no_more_memory_than_the_first() {
     let one_buffer = (positions as usize + 100) * 16 * 4;
 
     let (mut count, mut early, mut late) = (0, 0, 0);
-    let tokens = generate(model.as_ref(), embeddings, &BTreeSet::new(), &options(100), |_| {
+    let tokens = generate(&model, embeddings, &BTreeSet::new(), &options(100), |_| {
         count += 1;
         if count == 10 {
             early = memory::active_memory().unwrap();

@@ -1,4 +1,4 @@
-//! Decoding, resampling and the Idefics3 processor against digests from Pillow and transformers, and bad files.
+//! Decoding, resampling and the processors against digests from Pillow and transformers, and bad files.
 //!
 //! The fixtures are made by `tests/reference/make_image_goldens.py`.
 
@@ -12,7 +12,8 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vlm_test::native::image_processor::{
-    Filter, Idefics3ImageConfig, ImageError, Rgb8Image, load_rgb, resize,
+    ClipImageConfig, Filter, Idefics3ImageConfig, ImageError, LlavaNextImageConfig,
+    Phi3vImageConfig, ProcessedImage, Rgb8Image, load_rgb, resize,
 };
 
 fn fixture(name: &str) -> PathBuf {
@@ -72,19 +73,73 @@ fn resizing_gives_the_bytes_pillow_gives() {
     }
 }
 
+/// The image that `make_image_goldens.py` calls by the same name.
+fn pattern(case: &Value) -> Rgb8Image {
+    let (width, height) = (number(case, "width"), number(case, "height"));
+    let mut pixels = Vec::with_capacity(3 * width * height);
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        pixels.extend(
+            [(7, 13), (11, 10), (15, 7)].map(|(a, b)| ((x * a + y * b) ^ ((x * y) >> 3)) as u8),
+        );
+    }
+    Rgb8Image::new(width, height, pixels).unwrap()
+}
+
+/// The floats, the shape of the frames and the sizes are those of `case`.
+fn check_frames(case: &Value, out: &ProcessedImage) {
+    assert_eq!(serde_json::json!([out.frames, out.height, out.width, 3]), case["shape"], "{case}");
+    let bytes: Vec<u8> = out.pixels.iter().flat_map(|value| value.to_le_bytes()).collect();
+    check(case, &bytes);
+}
+
 #[test]
 fn the_idefics3_processor_gives_the_floats_transformers_gives() {
     for case in goldens("idefics3") {
         let config = Idefics3ImageConfig::from_json(&case["config"]).unwrap();
         let out = config.process(load(&case).view()).unwrap();
         assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
-        assert_eq!(
-            serde_json::json!([out.frames, out.height, out.width, 3]),
-            case["shape"],
-            "{case}"
-        );
-        let bytes: Vec<u8> = out.pixels.iter().flat_map(|value| value.to_le_bytes()).collect();
-        check(&case, &bytes);
+        check_frames(&case, &out);
+    }
+}
+
+#[test]
+fn the_clip_processor_gives_the_floats_transformers_gives() {
+    for case in goldens("clip") {
+        let config = ClipImageConfig::from_json(&case["config"]).unwrap();
+        let out = config.process(pattern(&case).view()).unwrap();
+        assert_eq!((out.width, out.height), config.frame(), "{case}");
+        check_frames(&case, &out);
+    }
+}
+
+#[test]
+fn the_llava_next_processor_gives_the_floats_transformers_gives() {
+    for case in goldens("llava_next") {
+        let config = LlavaNextImageConfig::from_json(&case["config"]).unwrap();
+        let out = config.process(pattern(&case).view()).unwrap();
+        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        check_frames(&case, &out);
+    }
+}
+
+#[test]
+fn the_phi3v_processor_gives_the_floats_microsofts_gives() {
+    for case in goldens("phi3v") {
+        let side = number(&case, "side");
+        let config = Phi3vImageConfig::from_json(&case["config"], side).unwrap();
+        let out = config.process(pattern(&case).view());
+        let Some(expected) = case["global"].as_array() else {
+            assert!(matches!(out, Err(ImageError::TooNarrow { .. })), "{case}");
+            continue;
+        };
+        let mut out = out.unwrap();
+        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        let tiles = out.pixels.split_off(3 * side * side);
+        for (value, expected) in out.pixels.iter().step_by(side * side / 30 * 3 + 1).zip(expected) {
+            let error = (f64::from(*value) - expected.as_f64().unwrap()).abs();
+            assert!(error <= 1e-6, "{error} {case}");
+        }
+        check_frames(&case, &ProcessedImage { frames: out.frames - 1, pixels: tiles, ..out });
     }
 }
 

@@ -11,7 +11,8 @@ use crate::support::{Place, TINY};
 const KNOWN: [&str; 7] =
     ["llava", "llava15", "phi35_vision", "smolvlm", "smolvlm_256m", "smolvlm_2b", "smolvlm_tiny"];
 
-/// A place with a `models` folder of its own: one that runs, one that is damaged.
+/// A place with a `models` folder of its own: one that runs, one that is damaged, one of
+/// another family.
 fn place() -> Place {
     let place = Place::new();
     let well = place.checkpoint(TINY);
@@ -19,6 +20,7 @@ fn place() -> Place {
     let broken = "a-folder-with-a-rather-long-name".repeat(4);
     place.write(&format!("models/{broken}/config.json"), "{ broken");
     place.write("models/broken.toml", format!("name = 'broken'\npath = '{broken}'"));
+    place.write("models/other.toml", "name = 'other'\nrepository = 'a/b'\nmodel_type = 'qwen2_vl'");
     place
 }
 
@@ -41,7 +43,7 @@ fn json_lists_what_is_known_where_it_is_and_whether_it_can_run() {
     assert!(broken["problem"].as_str().unwrap().contains("config.json"), "{broken}");
     assert_eq!(named("smolvlm")["status"], "not downloaded");
     assert_eq!(named("smolvlm")["aliases"][0], "smolvlm_v2_instruct");
-    assert_eq!(named("phi35_vision")["status"], "family not built yet");
+    assert_eq!(named("other")["status"], "family not built yet");
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn the_table_keeps_its_columns_though_one_model_has_a_long_problem() {
     let headings: Vec<&str> = lines[0].split_whitespace().collect();
     assert_eq!(headings, ["model", "family", "size", "status", "weights"]);
     let (table, below) = lines.split_at(lines.iter().position(|line| line.is_empty()).unwrap());
-    assert_eq!(table.len(), 1 + KNOWN.len() + 2);
+    assert_eq!(table.len(), 1 + KNOWN.len() + 3);
     for line in table {
         assert!(line.chars().count() <= 100, "{line}");
     }

@@ -15,19 +15,21 @@ use vlm_test::{
         checkpoint::Checkpoint,
         generate::{PREFILL_CHUNK, generate},
         models::{self, Architecture},
-        nn::kv_cache::KvCache,
     },
     vlm::{
-        Chat, FinishReason, Generation, GenerationOptions, Message, ModelError, VisionLanguageModel,
+        Chat, FinishReason, Generation, GenerationOptions, LoadOptions, Message, ModelError,
+        VisionLanguageModel,
     },
 };
 
-fn architecture(fixture: &str) -> Box<dyn Architecture> {
-    models::load(&Checkpoint::open(&checkpoint(fixture)).unwrap()).unwrap().0
+fn architecture(fixture: &str) -> Architecture {
+    models::load(&Checkpoint::open(&checkpoint(fixture)).unwrap(), &LoadOptions::default())
+        .unwrap()
+        .0
 }
 
 /// Embeddings `[1, n, hidden]` of a question about images.
-fn embeddings(model: &dyn Architecture, images: &[usize]) -> Array {
+fn embeddings(model: &Architecture, images: &[usize]) -> Array {
     let prompt = model.prompt(&chat(images, "How many are there?")).unwrap();
     let features = model.vision_features(&prompt.images).unwrap();
     model.embed_prompt(&prompt.token_ids, features.as_ref()).unwrap()
@@ -39,8 +41,8 @@ fn logprobs(logits: &Array) -> Vec<f32> {
 }
 
 /// Log-probabilities after all of `embeddings`, in one pass.
-fn in_one_pass(model: &dyn Architecture, embeddings: &Array) -> Vec<f32> {
-    let mut cache = model.new_cache(0);
+fn in_one_pass(model: &Architecture, embeddings: &Array) -> Vec<f32> {
+    let mut cache = model.new_cache(0, 0);
     logprobs(&model.logits(embeddings.clone(), &mut cache).unwrap())
 }
 
@@ -53,11 +55,11 @@ fn assert_near(left: &[f32], right: &[f32], tolerance: f32, what: &str) {
 fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
     for fixture in ["smolvlm_float32", "idefics3_8bit"] {
         let model = architecture(fixture);
-        let whole = embeddings(model.as_ref(), &[0, 2]);
+        let whole = embeddings(&model, &[0, 2]);
         let length = whole.dim(1);
-        let expected = in_one_pass(model.as_ref(), &whole);
+        let expected = in_one_pass(&model, &whole);
         for piece in [1, 7, length / 2, length - 1] {
-            let mut cache = model.new_cache(0);
+            let mut cache = model.new_cache(0, 0);
             let mut last = None;
             for start in (0..length).step_by(piece as usize) {
                 let end = length.min(start + piece);
@@ -73,18 +75,17 @@ fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
 #[test]
 fn prefill_in_chunks_and_decoding_equal_one_pass_over_everything() {
     let model = architecture("smolvlm_float32");
-    let prompt = embeddings(model.as_ref(), &[0, 1, 0, 2, 0, 0]);
+    let prompt = embeddings(&model, &[0, 1, 0, 2, 0, 0]);
     assert!(prompt.dim(1) > PREFILL_CHUNK, "{:?} fits into one chunk", prompt.shape());
     let options = GenerationOptions { logprobs: usize::MAX, ..options(6) };
-    let tokens =
-        generate(model.as_ref(), prompt.clone(), &BTreeSet::new(), &options, |_| {}).unwrap();
+    let tokens = generate(&model, prompt.clone(), &BTreeSet::new(), &options, |_| {}).unwrap();
     let mut so_far = prompt;
     for (n, (id, step)) in tokens.ids.iter().zip(&tokens.logprobs).enumerate() {
         let mut found = vec![0.0; step.top.len()];
         step.top.iter().for_each(|top| found[top.token_id as usize] = top.logprob);
-        let expected = in_one_pass(model.as_ref(), &so_far);
+        let expected = in_one_pass(&model, &so_far);
         assert_near(&found, &expected, 1e-4, &format!("token {n}"));
-        let next = model.embed_token(&Array::from_slice(&[*id], &[1])).unwrap();
+        let next = model.embed_tokens(&Array::from_slice(&[*id], &[1])).unwrap();
         so_far = ops::concatenate(&[&so_far, &next], 1).unwrap();
     }
     assert_eq!(tokens.ids.len(), 6);
@@ -298,12 +299,12 @@ fn half_precision_stays_half_from_pixels_to_cache() {
         assert_eq!(features.dtype(), dtype, "{fixture}: features");
         let x = model.embed_prompt(&prompt.token_ids, Some(&features)).unwrap();
         assert_eq!(x.dtype(), dtype, "{fixture}: embeddings");
-        let mut cache = model.new_cache(0);
+        let mut cache = model.new_cache(0, 0);
         assert_eq!(model.logits(x, &mut cache).unwrap().dtype(), Dtype::Float32);
-        let token = model.embed_token(&Array::from_slice(&[5u32], &[1])).unwrap();
+        let token = model.embed_tokens(&Array::from_slice(&[5u32], &[1])).unwrap();
         model.logits(token, &mut cache).unwrap();
         // The last layer's cache has seen the residual stream of all before it.
-        for array in cache.iter().flat_map(KvCache::arrays) {
+        for array in cache.arrays() {
             assert_eq!(array.dtype(), dtype, "{fixture}: cache");
         }
     }

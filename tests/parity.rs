@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use vlm_test::{
     native::NativeModel,
-    vlm::{Chat, Content, GenerationOptions, Message, VisionLanguageModel},
+    vlm::{Chat, Content, GenerationOptions, LoadOptions, Message, VisionLanguageModel},
 };
 
 #[derive(Deserialize)]
@@ -56,7 +56,7 @@ fn tolerance(dtype: &str) -> f32 {
 
 fn assert_equal_to_the_reference(name: &str) {
     let (folder, expected) = fixture(name);
-    let mut model = NativeModel::load(&folder.join("checkpoint")).unwrap();
+    let mut model = NativeModel::load(&folder.join("checkpoint"), &LoadOptions::default()).unwrap();
     let exact = expected.dtype == "float32";
     for (n, case) in expected.cases.iter().enumerate() {
         let options = GenerationOptions { max_tokens: 12, logprobs: 400, ..Default::default() };

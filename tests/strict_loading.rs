@@ -10,7 +10,10 @@ use std::{collections::HashMap, fs, path::Path};
 use mlx_rs::{Array, Dtype, ops};
 use serde_json::{Value, json};
 use support_native::{Copy, copy_files, store};
-use vlm_test::native::{NativeModel, checkpoint::Checkpoint, weights::Weights};
+use vlm_test::{
+    native::{NativeModel, checkpoint::Checkpoint, weights::Weights},
+    vlm::LoadOptions,
+};
 
 type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
 
@@ -240,7 +243,7 @@ fn a_file_replaced_after_its_header_was_checked_is_refused() {
     let checkpoint = Checkpoint::open(copy.path()).unwrap();
     let declared = checkpoint.tensors().unwrap();
     let load = || {
-        Weights::load(copy.path(), &checkpoint.weight_files, &declared, |name| {
+        Weights::load(copy.path(), &checkpoint.weight_files, &declared, None, |name| {
             Some(name.to_owned())
         })
     };
@@ -253,9 +256,9 @@ fn a_file_replaced_after_its_header_was_checked_is_refused() {
 fn loads_from(folder: &Path) {
     fs::create_dir(folder).unwrap();
     copy_files(smolvlm().path(), folder);
-    NativeModel::load(folder).unwrap();
+    NativeModel::load(folder, &LoadOptions::default()).unwrap();
     fs::remove_file(folder.join("model.safetensors")).unwrap();
-    assert!(NativeModel::load(folder).is_err());
+    assert!(NativeModel::load(folder, &LoadOptions::default()).is_err());
 }
 
 #[test]

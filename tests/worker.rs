@@ -15,7 +15,7 @@ use std::{
 use vlm_test::{
     backend::manifest::{BackendKind, Manifest},
     memory::{CleanupReason, CleanupSchedule, Step},
-    vlm::{Chat, GenerationOptions, Loaded, Message, ModelError},
+    vlm::{Chat, GenerationOptions, LoadOptions, Loaded, Message, ModelError},
     worker::{
         Answer, Exchange, StartError, WorkerProcess,
         protocol::{Load, Question},
@@ -63,7 +63,8 @@ fn start(
 ) -> Result<(WorkerProcess, Loaded), StartError> {
     let manifest = Manifest { backend: BackendKind::Scripted, ..Manifest::of_checkpoint("fake") };
     let cleanup = CleanupSchedule::every_questions(5);
-    let load = Load { manifest, path: script.to_owned(), cleanup };
+    let options = LoadOptions::default();
+    let load = Load { manifest, path: script.to_owned(), options, cleanup };
     WorkerProcess::start(Path::new(env!("CARGO_BIN_EXE_vlm-test")), log, &load, deadline, interrupt)
 }
 
@@ -275,6 +276,7 @@ fn start_program(bench: &Bench, program: &Path) -> StartError {
     let load = Load {
         manifest: Manifest::of_checkpoint("x"),
         path: PathBuf::new(),
+        options: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
     };
     WorkerProcess::start(program, &bench.log(), &load, AMPLE, &bench.calm).unwrap_err()

@@ -30,7 +30,7 @@ use vlm_test::{
         image_processor::ProcessedImage,
         models::{self, Architecture},
     },
-    vlm::GenerationOptions,
+    vlm::{GenerationOptions, LoadOptions},
 };
 
 const PROMPT: usize = 512;
@@ -40,12 +40,12 @@ fn main() {
     divan::main();
 }
 
-fn model() -> Box<dyn Architecture> {
+fn model() -> Architecture {
     let checkpoint = Checkpoint::open(&checkpoint::folder()).expect("the checkpoint is complete");
-    models::load(&checkpoint).expect("the checkpoint loads").0
+    models::load(&checkpoint, &LoadOptions::default()).expect("the checkpoint loads").0
 }
 
-fn embeddings(model: &dyn Architecture, length: usize) -> Array {
+fn embeddings(model: &Architecture, length: usize) -> Array {
     let ids: Vec<i32> = (0..length as i32).map(|n| n * 37 % 300).collect();
     let embeddings = model.embed_prompt(&ids, None).expect("ids are embedded");
     embeddings.eval().expect("the embeddings are computed");
@@ -86,10 +86,10 @@ fn floor_copy(bencher: Bencher) {
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn prefill_512_tokens(bencher: Bencher) {
     let model = model();
-    let prompt = embeddings(model.as_ref(), PROMPT);
+    let prompt = embeddings(&model, PROMPT);
     let head = VOCAB * HIDDEN / PROMPT;
     bencher.counter(operations(PROMPT, LAYERS * LAYER + head)).bench_local(|| {
-        let mut cache = model.new_cache(PROMPT);
+        let mut cache = model.new_cache(PROMPT, PROMPT);
         let logits = model.logits(prompt.clone(), &mut cache).expect("the shapes fit");
         logits.eval().expect("the logits are computed");
     });
@@ -98,11 +98,11 @@ fn prefill_512_tokens(bencher: Bencher) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn decode_64_tokens(bencher: Bencher) {
     let model = model();
-    let start = embeddings(model.as_ref(), 1);
+    let start = embeddings(&model, 1);
     let options = GenerationOptions { max_tokens: ANSWER, ..Default::default() };
     let weights = 4 * (LAYERS * LAYER + VOCAB * HIDDEN);
     bencher.counter(BytesCount::new(ANSWER * weights)).bench_local(|| {
-        let tokens = generate(model.as_ref(), start.clone(), &BTreeSet::new(), &options, |_| {});
+        let tokens = generate(&model, start.clone(), &BTreeSet::new(), &options, |_| {});
         assert_eq!(tokens.expect("the answer is computed").ids.len(), ANSWER);
     });
 }

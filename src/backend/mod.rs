@@ -15,7 +15,7 @@ use self::{
 };
 use crate::{
     native::{LoadError, NativeModel},
-    vlm::VisionLanguageModel,
+    vlm::{LoadOptions, VisionLanguageModel},
 };
 
 pub use crate::native::models::MODEL_TYPES as BUILT_MODEL_TYPES;
@@ -54,13 +54,13 @@ pub enum OpenError {
 }
 
 /// Opens the model of `manifest` that lies at `path` (a checkpoint folder, or a script)
-/// and evaluates its weights. Call in the process, and on the thread, that will ask it.
+/// as `options` say and evaluates its weights. A scripted model has no options. Call in the process, and on the thread, that will ask it.
 ///
 /// # Errors
 /// [`OpenError`] says what is missing, contradictory or not built yet.
-pub fn open(manifest: &Manifest, path: &Path) -> Result<Opened, OpenError> {
+pub fn open(manifest: &Manifest, path: &Path, options: &LoadOptions) -> Result<Opened, OpenError> {
     match manifest.backend {
-        BackendKind::Native => open_native(manifest, path),
+        BackendKind::Native => open_native(manifest, path, options),
         BackendKind::Scripted => {
             let model = Box::new(ScriptedModel::open(path)?);
             let info = ModelInfo { model_type: "scripted".to_owned(), ..ModelInfo::default() };
@@ -69,10 +69,14 @@ pub fn open(manifest: &Manifest, path: &Path) -> Result<Opened, OpenError> {
     }
 }
 
-fn open_native(manifest: &Manifest, path: &Path) -> Result<Opened, OpenError> {
+fn open_native(
+    manifest: &Manifest,
+    path: &Path,
+    options: &LoadOptions,
+) -> Result<Opened, OpenError> {
     let folder = CheckpointFolder::open(path)?;
     folder.check(manifest)?;
-    let model = NativeModel::load(path)?;
+    let model = NativeModel::load(path, options)?;
     let info = ModelInfo {
         model_type: model.model_type().to_owned(),
         template_sha256: Some(model.template_sha256()),

@@ -48,8 +48,12 @@ struct Printed<'a> {
 pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
     let model = Registry::load()?.resolve(&args.model)?;
     let chat = chat(args)?;
-    let load =
-        Load { path: model.ready()?, manifest: model.manifest, cleanup: CleanupSchedule::Never };
+    let load = Load {
+        path: model.ready()?,
+        manifest: model.manifest,
+        options: args.load.options(),
+        cleanup: CleanupSchedule::Never,
+    };
     let name = load.manifest.name.clone();
     let log = tempfile::NamedTempFile::new().map_err(|error| {
         CommandError::new(

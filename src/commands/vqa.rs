@@ -167,6 +167,7 @@ fn plan(
         max_tokens: args.max_tokens,
         temperature: 0.0,
         top_p: 1.0,
+        load: args.load.options(),
         cleanup: CleanupSchedule::every_questions(args.cleanup_every),
         load_limit_ms: LOAD_LIMIT.as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),

@@ -135,7 +135,9 @@ fn find(checkpoint: &Checkpoint) -> Result<(String, String), ChatTemplateError> 
             return Ok((source.to_owned(), file(name)));
         }
     }
-    let Some(source) = builtin::template(&checkpoint.model_type) else {
+    let text_config = checkpoint.config.get("text_config");
+    let text_type = text_config.and_then(|config| config.get("model_type")).and_then(Value::as_str);
+    let Some(source) = builtin::template(&checkpoint.model_type, text_type) else {
         return Err(ChatTemplateError::Missing {
             dir: checkpoint.dir.clone(),
             model_type: checkpoint.model_type.clone(),

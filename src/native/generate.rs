@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, time::Instant};
 use mlx_rs::{Array, error::Exception, ops, ops::indexing::TryIndexOp, transforms};
 
 use crate::{
-    native::{models::Architecture, nn::kv_cache::KvCache, sampler::Sampler},
+    native::{
+        models::{Architecture, decoder::DecoderCache},
+        sampler::Sampler,
+    },
     vlm::{FinishReason, GenerationOptions, TokenLogprob, TopLogprob},
 };
 
@@ -53,20 +56,14 @@ struct Step {
 /// # Errors
 /// When MLX refuses or fails the computation.
 pub fn generate(
-    model: &dyn Architecture,
+    model: &Architecture,
     embeddings: Array,
     stop_ids: &BTreeSet<u32>,
     options: &GenerationOptions,
     mut on_token: impl FnMut(u32),
 ) -> Result<Tokens, Exception> {
     let started = Instant::now();
-    let decoding =
-        Decoding { model, sampler: Sampler::new(options), logprobs: options.logprobs > 0 };
-    // Room for a usual answer; a long one grows the cache chunk by chunk.
-    let reserved = embeddings.dim(1) as usize + options.max_tokens.min(PREFILL_CHUNK as usize);
-    let mut cache = model.new_cache(reserved);
-    let mut step = decoding.submit(&prefill(model, embeddings, &mut cache)?, 0)?;
-
+    let (mut decoding, mut step) = Decoding::start(model, embeddings, options)?;
     let mut tokens = Tokens {
         ids: Vec::new(),
         logprobs: Vec::new(),
@@ -77,7 +74,7 @@ pub fn generate(
     let mut first_token = started;
     for n in 1..=options.max_tokens {
         let next = if n < options.max_tokens {
-            Some(decoding.advance(&step.token, &mut cache, n)?)
+            Some(decoding.advance(&step.token, &tokens.ids)?)
         } else {
             None
         };
@@ -108,16 +105,16 @@ pub fn generate(
 /// cache is evaluated after each chunk but the last; the logits of the chunks
 /// before it are never computed, since nothing asks for them.
 fn prefill(
-    model: &dyn Architecture,
+    model: &Architecture,
     embeddings: Array,
-    cache: &mut [KvCache],
+    cache: &mut DecoderCache,
 ) -> Result<Array, Exception> {
     let length = embeddings.dim(1);
     let mut start = 0;
     while length - start > PREFILL_CHUNK {
         let chunk = embeddings.try_index((.., start..start + PREFILL_CHUNK, ..))?;
         drop(model.logits(chunk, cache)?);
-        transforms::eval(cache.iter().flat_map(KvCache::arrays))?;
+        transforms::eval(cache.arrays())?;
         start += PREFILL_CHUNK;
     }
     let last = if start == 0 { embeddings } else { embeddings.try_index((.., start.., ..))? };
@@ -125,16 +122,78 @@ fn prefill(
 }
 
 struct Decoding<'a> {
-    model: &'a dyn Architecture,
+    model: &'a Architecture,
     sampler: Sampler,
     logprobs: bool,
+    cache: DecoderCache,
+    /// Positions of the prompt.
+    prompt_length: usize,
+    /// The prompt itself, while the sequence may still outgrow the rotary regime that its
+    /// keys are made for.
+    prompt: Option<Array>,
+    /// Room for this many further positions is made at once.
+    reserve: usize,
 }
 
-impl Decoding<'_> {
-    /// Builds the step after `token` and submits it.
-    fn advance(&self, token: &Array, cache: &mut [KvCache], n: usize) -> Result<Step, Exception> {
-        let x = self.model.embed_token(token)?;
-        self.submit(&self.model.logits(x, cache)?, n)
+impl<'a> Decoding<'a> {
+    /// Prefills the prompt and submits the first token.
+    fn start(
+        model: &'a Architecture,
+        embeddings: Array,
+        options: &GenerationOptions,
+    ) -> Result<(Self, Step), Exception> {
+        let prompt_length = embeddings.dim(1) as usize;
+        // Room for a usual answer; a long one grows the cache chunk by chunk.
+        let reserve = options.max_tokens.min(PREFILL_CHUNK as usize);
+        let mut cache = model.new_cache(prompt_length + reserve, prompt_length);
+        let longest = prompt_length.saturating_add(options.max_tokens);
+        let prompt = (model.regime(longest) != cache.regime()).then(|| embeddings.clone());
+        let logits = prefill(model, embeddings, &mut cache)?;
+        let decoding = Self {
+            model,
+            sampler: Sampler::new(options),
+            logprobs: options.logprobs > 0,
+            cache,
+            prompt_length,
+            prompt,
+            reserve,
+        };
+        let step = decoding.submit(&logits, 0)?;
+        Ok((decoding, step))
+    }
+
+    /// Builds the step after `token`, which follows the tokens `before`, and submits it.
+    fn advance(&mut self, token: &Array, before: &[u32]) -> Result<Step, Exception> {
+        let n = before.len() + 1;
+        let length = self.prompt_length + n;
+        let logits = if self.model.regime(length) == self.cache.regime() {
+            self.model.logits(self.model.embed_tokens(token)?, &mut self.cache)?
+        } else {
+            self.start_over(token, before, length)?
+        };
+        self.submit(&logits, n)
+    }
+
+    /// The sequence has outgrown the rotary regime of its keys: all of it is run again in
+    /// the next one, as the reference does.
+    fn start_over(
+        &mut self,
+        token: &Array,
+        before: &[u32],
+        length: usize,
+    ) -> Result<Array, Exception> {
+        self.cache = self.model.new_cache(length + self.reserve, length);
+        let Some(prompt) = self.prompt.take() else {
+            return Err(Exception::custom("a prompt that had to be run again was not kept"));
+        };
+        let last = self.model.embed_tokens(token)?;
+        let sequence = if before.is_empty() {
+            ops::concatenate(&[&prompt, &last], 1)?
+        } else {
+            let ids = Array::from_slice(before, &[before.len() as i32]);
+            ops::concatenate(&[&prompt, &self.model.embed_tokens(&ids)?, &last], 1)?
+        };
+        prefill(self.model, sequence, &mut self.cache)
     }
 
     /// Chooses the `n`-th token from `logits` and submits the computation.

@@ -56,6 +56,24 @@ pub enum LoadError {
         /// What the tower reads.
         image_size: usize,
     },
+    /// The image processor makes frames of another size than the tower reads.
+    #[error(
+        "preprocessor_config.json: size and crop_size make frames of {}×{} pixels, but the vision tower in config.json reads {image_size}×{image_size}", frame.0, frame.1
+    )]
+    FrameSize {
+        /// Width and height of a frame.
+        frame: (usize, usize),
+        /// What the tower reads.
+        image_size: usize,
+    },
+    /// Tiles cannot be put together with a class token in each.
+    #[error(
+        "config.json: vision_feature_select_strategy = full is not supported for llava_next, default is"
+    )]
+    ClassToken,
+    /// Two files disagree about the canvases.
+    #[error("image_grid_pinpoints differ between config.json and preprocessor_config.json")]
+    Pinpoints,
     /// Config and tokenizer disagree about the image token.
     #[error("config.json: image_token_id is {config}, but tokenizer.json has `{token}` at {found}")]
     ImageToken {

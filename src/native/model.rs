@@ -14,12 +14,13 @@ use super::{
     tokenizer::{StreamingDetokenizer, TokenizerError, stop_ids},
 };
 use crate::vlm::{
-    Chat, Generation, GenerationOptions, ModelError, Timings, Usage, VisionLanguageModel,
+    Chat, Generation, GenerationOptions, LoadOptions, ModelError, Timings, Usage,
+    VisionLanguageModel,
 };
 
 /// A checkpoint that answers.
 pub struct NativeModel {
-    architecture: Box<dyn Architecture>,
+    architecture: Architecture,
     stop: BTreeSet<u32>,
     model_type: String,
     precision: String,
@@ -30,9 +31,9 @@ impl NativeModel {
     ///
     /// # Errors
     /// [`LoadError`] names the file, field or tensor.
-    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
         let checkpoint = Checkpoint::open(folder)?;
-        let (architecture, precision) = models::load(&checkpoint)?;
+        let (architecture, precision) = models::load(&checkpoint, options)?;
         let stop = stop_ids(&checkpoint, architecture.tokenizer(), architecture.turn_ends());
         Ok(Self { architecture, stop, model_type: checkpoint.model_type, precision })
     }
@@ -75,7 +76,7 @@ impl VisionLanguageModel for NativeModel {
         options: &GenerationOptions,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generation, ModelError> {
-        let model = self.architecture.as_ref();
+        let model = &self.architecture;
         let started = Instant::now();
         let Prompt { text, token_ids, image_tokens, images } = model.prompt(chat)?;
         self.check_length(token_ids.len(), options.max_tokens)?;
@@ -110,7 +111,7 @@ impl VisionLanguageModel for NativeModel {
 /// Embeddings `[1, n, hidden]` of a prompt. Pixels and features are gone, as far as
 /// nothing needs them, when this returns.
 fn embed(
-    model: &dyn Architecture,
+    model: &Architecture,
     token_ids: &[i32],
     image_tokens: usize,
     images: Vec<ProcessedImage>,

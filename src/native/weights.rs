@@ -14,7 +14,8 @@ use std::{
 use mlx_rs::{Array, Dtype, error::Exception};
 
 pub use self::{error::WeightsError, quantized::Quantized};
-use super::safetensors_header::TensorInfo;
+use super::{LoadError, checkpoint::Checkpoint, safetensors_header::TensorInfo};
+use crate::vlm::{LoadOptions, Precision};
 
 struct Tensor {
     /// The name in the file, for messages.
@@ -38,9 +39,31 @@ impl std::fmt::Debug for Weights {
 }
 
 impl Weights {
+    /// Reads all tensors of a checkpoint, see [`Weights::load`], in the precision that
+    /// `options` asks for.
+    ///
+    /// # Errors
+    /// As [`Weights::load`], and [`WeightsError::QuantizedPrecision`] when a precision is
+    /// asked of quantised tensors.
+    pub fn of(
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        sanitize: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, LoadError> {
+        let declared = checkpoint.tensors()?;
+        let quantized = declared.iter().find(|tensor| tensor.name.ends_with(".scales"));
+        if let (Some(precision), Some(tensor)) = (options.dtype, quantized) {
+            let name = tensor.name.clone();
+            return Err(WeightsError::QuantizedPrecision { precision, name }.into());
+        }
+        let (folder, files) = (&checkpoint.dir, &checkpoint.weight_files);
+        Ok(Self::load(folder, files, &declared, options.dtype, sanitize)?)
+    }
+
     /// Reads all tensors of `files`, whose validated headers declared `declared`, under
     /// the names that `sanitize` gives them; `None` drops a tensor. The arrays are
-    /// evaluated, so that no later change of a file reaches them.
+    /// converted to `precision`, if one is given, and evaluated, so that no later change
+    /// of a file reaches them.
     ///
     /// # Errors
     /// When a file cannot be read, is not what was declared or changes meanwhile, or
@@ -49,12 +72,13 @@ impl Weights {
         folder: &Path,
         files: &[PathBuf],
         declared: &[TensorInfo],
+        precision: Option<Precision>,
         sanitize: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, WeightsError> {
         let mut weights = Self::empty(folder);
         for (number, path) in files.iter().enumerate() {
             let here = declared.iter().filter(|tensor| tensor.file == number);
-            weights.add(file::read(path, here)?, &sanitize)?;
+            weights.add(file::read(path, here, precision.map(dtype))?, &sanitize)?;
         }
         Ok(weights)
     }
@@ -120,6 +144,14 @@ impl Weights {
     }
 }
 
+fn dtype(precision: Precision) -> Dtype {
+    match precision {
+        Precision::Float32 => Dtype::Float32,
+        Precision::Float16 => Dtype::Float16,
+        Precision::Bfloat16 => Dtype::Bfloat16,
+    }
+}
+
 /// Spells `canonical` as `spelled` spells `name`: the part in which those two differ
 /// lies at their beginning.
 fn transfer(name: &str, spelled: &str, canonical: &str) -> Option<String> {
@@ -166,6 +198,13 @@ impl Scope<'_> {
     /// As [`Scope::tensor`], except that a missing tensor is `None`.
     pub fn optional(&self, name: &str, shape: &[i32]) -> Result<Option<Array>, WeightsError> {
         if self.has(name) { self.tensor(name, shape).map(Some) } else { Ok(None) }
+    }
+
+    /// Drops whatever the checkpoint holds in this scope: parts of a published network that
+    /// the model does not use.
+    pub fn discard(&self) {
+        let prefix = format!("{}.", self.prefix);
+        self.weights.tensors.borrow_mut().retain(|name, _| !name.starts_with(&prefix));
     }
 
     /// Takes the kernel of a square convolution over patches as MLX wants it,

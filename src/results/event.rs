@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Provenance, QuestionResult};
 use crate::{
     memory::{CleanupRecord, CleanupSchedule},
-    vlm::Loaded,
+    vlm::{LoadOptions, Loaded},
 };
 
 /// What was asked for: the choices that decide a run's figures.
@@ -24,6 +24,9 @@ pub struct RunSettings {
     pub temperature: f32,
     /// Nucleus, in (0, 1].
     pub top_p: f32,
+    /// How the models are loaded.
+    #[serde(default)]
+    pub load: LoadOptions,
     /// How often memory is cleaned up.
     pub cleanup: CleanupSchedule,
     /// Time allowed for loading a model, in milliseconds.

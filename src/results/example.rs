@@ -7,8 +7,7 @@ use super::{
 use crate::{
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory},
     scoring::VqaScores,
-    vlm::Loaded,
-    vlm::{FinishReason, Timings, Usage},
+    vlm::{FinishReason, LoadOptions, Loaded, Timings, Usage},
 };
 
 /// Gives events places and times, 100 ms apart.
@@ -74,6 +73,7 @@ fn started(questions: usize) -> Event {
         max_tokens: 32,
         temperature: 0.0,
         top_p: 1.0,
+        load: LoadOptions::default(),
         cleanup: CleanupSchedule::EveryQuestions(5),
         load_limit_ms: 600_000,
         question_limit_ms: 120_000,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::manifest::Manifest,
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory, Step},
-    vlm::{Chat, Generation, GenerationOptions, Loaded, ModelError},
+    vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError},
 };
 
 /// Starts every protocol line on a worker's standard output.
@@ -36,6 +36,9 @@ pub struct Load {
     pub manifest: Manifest,
     /// Its checkpoint folder or scripted file, resolved.
     pub path: PathBuf,
+    /// How it is loaded.
+    #[serde(default)]
+    pub options: LoadOptions,
     /// When the worker cleans up by itself.
     pub cleanup: CleanupSchedule,
 }

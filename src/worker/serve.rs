@@ -113,7 +113,7 @@ impl Worker {
             if uses_mlx { Box::new(MlxAllocator::new()?) } else { Box::new(NoAllocator) };
         let mut memory = MemoryManager::new(allocator, load.cleanup);
         memory.before_load(CheckpointFolder::open(&load.path).map_or(0, |it| it.weight_bytes))?;
-        let opened = backend::open(&load.manifest, &load.path)?;
+        let opened = backend::open(&load.manifest, &load.path, &load.options)?;
         let baseline_bytes = memory.loaded()?;
         let ModelInfo { model_type, template_sha256, precision } = opened.info;
         let loaded = Loaded {

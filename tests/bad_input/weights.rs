@@ -170,7 +170,10 @@ fn a_family_that_is_not_built() {
     refused(
         TINY,
         other,
-        &["model_type 'qwen2_vl'", "not supported yet; supported: idefics3, smolvlm"],
+        &[
+            "model_type 'qwen2_vl'",
+            "not supported yet; supported: idefics3, llava, llava_next, phi3_v, smolvlm",
+        ],
     );
 }
 

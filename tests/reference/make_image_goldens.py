@@ -1,25 +1,38 @@
 """Makes tests/fixtures/images: small image files of many kinds and what Pillow and transformers make of them.
 
-    python tests/reference/make_image_goldens.py [--seed N]     # pillow 13, transformers 5.23, numpy
+    python tests/reference/make_image_goldens.py [--seed N]     # pillow 13, transformers 5.23, torch, torchvision
 
 goldens.json holds SHA-256 digests: of RGB bytes (decode, resize) and of little-endian float32 in [frames, height,
-width, 3] order (idefics3). Everything is drawn from the seed.
+width, 3] order (the processors). For phi3v the digest is of the tiles, `global` holds values of the global view, evenly
+spaced in the same order, and what the reference fails on has neither. The files are drawn from the seed; `pattern` is made again by the test.
 """
 
 import argparse
 import hashlib
 import json
+import math
+import re
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import PIL
+import torch
+import torchvision.transforms.functional as vision
 import transformers
 from PIL import Image, ImageOps
-from transformers import Idefics3ImageProcessorPil, SmolVLMImageProcessorPil
+from transformers import (
+    CLIPImageProcessorPil,
+    Idefics3ImageProcessorPil,
+    LlavaNextImageProcessorPil,
+    SmolVLMImageProcessorPil,
+)
+from transformers.image_processing_utils import select_best_resolution
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "images"
+SIZES = [(64, 64), (101, 77), (200, 120), (90, 300), (333, 257), (31, 47), (640, 480), (1024, 333), (1, 1), (700, 2)]
 
 
 def scene(rng, width, height):
@@ -28,6 +41,12 @@ def scene(rng, width, height):
     pixels = np.stack(waves, -1) + rng.normal(0, 12, (height, width, 3))
     pixels[height // 4 : height // 2, width // 4 : width // 2] = [250, 10, 20]
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def pattern(width, height):
+    y, x = np.mgrid[0:height, 0:width]
+    channels = [x * (7 + 4 * c) + y * (13 - 3 * c) ^ x * y >> 3 for c in range(3)]
+    return Image.fromarray((np.stack(channels, -1) & 255).astype(np.uint8))
 
 
 def png_16_bit(path, colour_type, pixels):
@@ -136,6 +155,90 @@ def processed():
             yield row
 
 
+def case(size, config, frames):
+    frames = np.ascontiguousarray(frames.astype("<f4").transpose(0, 2, 3, 1))
+    width, height = size
+    return {"width": width, "height": height, "config": config, "shape": list(frames.shape), "sha256": digest(frames)}
+
+
+def clip():
+    configs = [
+        {},
+        {"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}},
+        {"size": 56, "crop_size": 91, "resample": 2},
+        {"size": {"height": 50, "width": 31}, "crop_size": {"height": 33, "width": 48}},
+        {"size": {"height": 40, "width": 35}, "do_center_crop": False, "do_normalize": False, "resample": 1},
+        {"do_resize": False, "crop_size": {"height": 100, "width": 75}, "image_mean": [0.5, 0.25, 0.75]},
+        {"size": 61, "crop_size": 60, "do_rescale": False, "image_mean": 100.0, "image_std": [50.0, 60.0, 70.5]},
+        {"size": 20, "crop_size": 20, "do_rescale": False, "do_normalize": False, "resample": 0},
+    ]
+    for size in SIZES:
+        for config in configs:
+            out = CLIPImageProcessorPil(**config)([pattern(*size)], return_tensors="np")
+            yield case(size, config, out["pixel_values"])
+
+
+def llava_next():
+    mean = {"image_mean": [100.0, 110.0, 120.0], "image_std": 60.0, "do_rescale": False}
+    configs = [
+        {"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}},
+        {"size": 56, "crop_size": 56, "image_grid_pinpoints": [[56, 112], [112, 56], [112, 112], [168, 56], [56, 168]]},
+        {"size": [30, 30], "crop_size": 30, "image_grid_pinpoints": [[30, 30], [90, 60], [60, 90]], "resample": 2},
+        {"size": 24, "crop_size": 24, "image_grid_pinpoints": [[48, 48], [24, 96], [96, 24], [72, 48]], **mean},
+        {"size": 64, "crop_size": 64, "image_grid_pinpoints": [[192, 128]], "do_normalize": False, "resample": 1},
+    ]
+    for size in SIZES:
+        for config in configs:
+            processor = LlavaNextImageProcessorPil(**config)
+            frames = processor([pattern(*size)], return_tensors="np")["pixel_values"][0]
+            best = select_best_resolution(size[::-1], processor.image_grid_pinpoints)
+            rows, cols = (side // processor.crop_size["height"] for side in best)
+            yield case(size, config, frames) | {"rows": rows, "cols": cols}
+
+
+def hd_transform(image, side, num_crops):
+    """What image_processing_phi3_v.py of microsoft/Phi-3.5-vision-instruct does, with `side` for its 336."""
+    tall = image.width < image.height
+    image = image.transpose(Image.TRANSPOSE) if tall else image
+    ratio, scale = image.width / image.height, 1
+    while scale * math.ceil(scale / ratio) <= num_crops:
+        scale += 1
+    width = (scale - 1) * side
+    height = int(width / ratio)
+    image = vision.resize(image, [height, width])
+    padded = math.ceil(height / side) * side
+    top = (padded - height) // 2
+    image = vision.pad(image, [0, top, 0, padded - height - top], fill=[255, 255, 255])
+    return image.transpose(Image.TRANSPOSE) if tall else image
+
+
+def phi3v_frames(image, side, num_crops=4, image_mean=OPENAI_CLIP_MEAN, image_std=OPENAI_CLIP_STD):
+    """The global view [1, 3, side, side] and the tiles [rows, cols, 3, side, side]."""
+    x = vision.normalize(vision.to_tensor(hd_transform(image, side, num_crops)), image_mean, image_std)
+    view = torch.nn.functional.interpolate(x[None], size=(side, side), mode="bicubic")
+    tiles = x.reshape(3, x.shape[1] // side, side, x.shape[2] // side, side).permute(1, 3, 0, 2, 4)
+    return view, tiles
+
+
+def phi3v():
+    half = {"image_mean": [0.5] * 3, "image_std": [0.25, 0.5, 1.0]}
+    configs = [(336, {}), (336, {"num_crops": 16}), (56, {"num_crops": 1}), (42, {"num_crops": 7, **half})]
+    configs += [(28, {"num_crops": 16}), (15, {"num_crops": 40})]
+    for width, height in SIZES:
+        for side, config in configs:
+            row = {"width": width, "height": height, "side": side, "config": config}
+            try:
+                view, tiles = phi3v_frames(pattern(width, height), side, **config)
+            except ValueError:
+                yield row
+                continue
+            rows, cols = tiles.shape[:2]
+            view = view[0].permute(1, 2, 0).flatten()
+            row |= case((width, height), config, tiles.reshape(-1, 3, side, side).numpy())
+            row |= {"rows": rows, "cols": cols, "global": [round(float(v), 8) for v in view[:: side * side // 30 * 3 + 1]]}
+            yield row
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=20)
@@ -153,8 +256,12 @@ def main():
         "decode": decoded,
         "resize": list(resizes(rng)),
         "idefics3": list(processed()),
+        "clip": list(clip()),
+        "llava_next": list(llava_next()),
+        "phi3v": list(phi3v()),
     }
-    text = json.dumps(goldens, indent=None, separators=(",", ":")).replace('{"file"', '\n{"file"')
+    text = json.dumps(goldens, indent=None, separators=(",", ":"))
+    text = re.sub('{"(file|width)"', r"\n\g<0>", text)
     (FOLDER / "goldens.json").write_text(text + "\n")
 
 

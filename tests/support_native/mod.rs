@@ -13,7 +13,7 @@ use mlx_rs::Array;
 use serde_json::Value;
 use vlm_test::{
     native::{LoadError, NativeModel},
-    vlm::{Chat, Generation, GenerationOptions, Message, VisionLanguageModel},
+    vlm::{Chat, Generation, GenerationOptions, LoadOptions, Message, VisionLanguageModel},
 };
 
 pub const FIXTURES: [&str; 4] =
@@ -34,7 +34,7 @@ fn folder(fixture: &str) -> PathBuf {
 }
 
 pub fn load(fixture: &str) -> NativeModel {
-    NativeModel::load(&checkpoint(fixture)).unwrap()
+    NativeModel::load(&checkpoint(fixture), &LoadOptions::default()).unwrap()
 }
 
 /// One question about the images of these numbers.
@@ -66,7 +66,7 @@ impl Copy {
     }
 
     pub fn load(&self) -> Result<NativeModel, LoadError> {
-        NativeModel::load(self.path())
+        NativeModel::load(self.path(), &LoadOptions::default())
     }
 
     /// Why it does not load.

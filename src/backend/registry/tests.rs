@@ -94,11 +94,14 @@ fn missing_weights_come_with_the_command_that_gets_them() {
 
 #[test]
 fn a_family_that_is_not_built_says_so_before_its_weights_are_asked_for() {
-    let model = world().resolve("phi35_vision").unwrap();
+    let mut world = world();
+    world.put("models/other.toml", "name = 'other'\nrepository = 'a/b'\nmodel_type = 'qwen2_vl'");
+    world.overlay();
+    let model = world.resolve("other").unwrap();
     assert!(!model.is_built());
     let error = model.ready().unwrap_err().to_string();
     assert!(
-        error.contains("'phi3_v'") && error.contains("supported: idefics3, smolvlm"),
+        error.contains("'qwen2_vl'") && error.contains("supported: idefics3, llava"),
         "{error}"
     );
 }

@@ -1,12 +1,14 @@
 //! Fixed-point resampling weights for one axis, rounded exactly as Pillow rounds them (`precompute_coeffs` and
 //! `normalize_coeffs_8bpc` in `src/libImaging/Resample.c`).
 
+use std::ops::Range;
+
 use super::filter::Filter;
 
 /// Fraction bits of a weight: 32 minus 8 for the sample and 2 for overshoot.
 pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
 
-/// The weights of every output position of one axis.
+/// The weights of a run of output positions of one axis.
 #[derive(Debug)]
 pub(super) struct Coefficients {
     windows: Vec<Window>,
@@ -22,17 +24,17 @@ struct Window {
 }
 
 impl Coefficients {
-    /// Computes the weights that map `input` source positions to `output` positions.
-    pub(super) fn new(input: usize, output: usize, filter: Filter) -> Self {
+    /// Computes the weights that map `input` source positions to those of `output` positions that are in `part`.
+    pub(super) fn new(input: usize, output: usize, part: Range<usize>, filter: Filter) -> Self {
         // Pillow hands the source box over in single precision.
         let scale = f64::from(input as f32) / output as f64;
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
         let inverse = 1.0 / filter_scale;
-        let mut windows = Vec::with_capacity(output);
+        let mut windows = Vec::with_capacity(part.len());
         let mut weights = Vec::new();
         let mut exact = Vec::new();
-        for position in 0..output {
+        for position in part {
             let center = (position as f64 + 0.5) * scale;
             // A float to integer cast saturates, so a negative start becomes 0 here.
             let first = (center - support + 0.5) as usize;
@@ -50,6 +52,26 @@ impl Coefficients {
             );
         }
         Self { windows, weights }
+    }
+
+    /// Output positions.
+    pub(super) fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// The source positions that are read.
+    pub(super) fn span(&self) -> Range<usize> {
+        // Both ends of the windows grow with the output position.
+        let start = self.windows.first().map_or(0, |window| window.first);
+        start..self.windows.last().map_or(start, |window| window.first + window.taps)
+    }
+
+    /// The same weights for a source that begins at position `start`, which lies before all that is read.
+    pub(super) fn counted_from(mut self, start: usize) -> Self {
+        for window in &mut self.windows {
+            window.first -= start;
+        }
+        self
     }
 
     /// For every output position in order: the first source position and the weights of it and its successors.
@@ -72,7 +94,7 @@ mod tests {
     use super::*;
 
     fn windows(input: usize, output: usize, filter: Filter) -> Vec<(usize, Vec<i32>)> {
-        let coefficients = Coefficients::new(input, output, filter);
+        let coefficients = Coefficients::new(input, output, 0..output, filter);
         coefficients.iter().map(|(first, weights)| (first, weights.to_vec())).collect()
     }
 
@@ -96,6 +118,14 @@ mod tests {
         assert_eq!(all[0].0, 0);
         let (first, weights) = all.last().unwrap();
         assert_eq!(first + weights.len(), 5);
+    }
+
+    #[test]
+    fn a_part_reads_only_what_it_needs() {
+        let part = Coefficients::new(100, 50, 20..23, Filter::Bilinear);
+        assert_eq!((part.len(), part.span()), (3, 39..47));
+        let firsts: Vec<usize> = part.counted_from(39).iter().map(|(first, _)| first).collect();
+        assert_eq!(firsts, [0, 2, 4]);
     }
 
     #[test]

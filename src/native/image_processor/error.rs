@@ -64,15 +64,30 @@ pub enum ImageError {
         /// What is wrong and what is expected.
         problem: String,
     },
-    /// The sizes in the configuration lead to an image that does not fit the address space.
+    /// Enlarged to the model's tiles, the shorter side of the image would have no pixel.
     #[error(
-        "an image of {width}×{height} pixels cannot be made; check `size` and `max_image_size` in the image \
-             processor configuration"
+        "an image of {width}×{height} pixels is too narrow for this model: scaled to its tiles, the shorter side \
+             vanishes; crop or pad the image first"
     )]
-    Resize {
+    TooNarrow {
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
         height: usize,
+    },
+    /// The sizes in the configuration lead to frames of no pixels, or of more than are made of one image.
+    #[error(
+        "{frames} frame(s) of {width}×{height} pixels cannot be made of one image, only 1 to {limit} pixels in all; \
+             check the sizes in the image processor configuration"
+    )]
+    FrameSize {
+        /// Number of frames.
+        frames: usize,
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Highest number of pixels.
+        limit: usize,
     },
 }

@@ -40,10 +40,39 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(value) => match value.as_u64() {
                 Some(0) => Ok(None),
-                Some(side) if side <= MAX_SIDE => Ok(Some(side as usize)),
+                _ if pixels(value).is_some() => Ok(pixels(value)),
                 _ => Err(self.mismatch(name, "a whole number of pixels up to 16384", value)),
             },
         }
+    }
+
+    /// The length of a side in pixels, from 1 to 16384, if the field is a number in that range.
+    pub(super) fn plain_side(&self, name: &str) -> Option<usize> {
+        pixels(self.get(name)?)
+    }
+
+    /// Height and width in pixels, if the field is a list of two.
+    pub(super) fn pair(&self, name: &str) -> Option<(usize, usize)> {
+        pair(self.get(name)?)
+    }
+
+    /// Pairs of sides in pixels, from 1 to 16384 each.
+    pub(super) fn pairs(
+        &self,
+        name: &str,
+        default: &[(usize, usize)],
+    ) -> Result<Vec<(usize, usize)>, ImageError> {
+        let Some(value) = self.get(name) else { return Ok(default.to_vec()) };
+        let pairs = value.as_array().and_then(|list| list.iter().map(pair).collect());
+        pairs.ok_or_else(|| self.mismatch(name, "a list of pairs of pixels up to 16384", value))
+    }
+
+    /// A whole number.
+    pub(super) fn count(&self, name: &str, default: usize) -> Result<usize, ImageError> {
+        self.get(name).map_or(Ok(default), |value| {
+            let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+            count.ok_or_else(|| self.mismatch(name, "a whole number", value))
+        })
     }
 
     /// A finite number.
@@ -63,6 +92,15 @@ impl<'a> Fields<'a> {
         };
         let numbers = value.as_f64().map(|number| [number; 3]).or_else(list);
         numbers.ok_or_else(|| self.mismatch(name, "a number or a list of three numbers", value))
+    }
+
+    /// A standard deviation per channel, none of them 0 in single precision.
+    pub(super) fn deviations(&self, name: &str, default: [f64; 3]) -> Result<[f64; 3], ImageError> {
+        let numbers = self.channels(name, default)?;
+        if numbers.iter().any(|std| *std as f32 == 0.0) {
+            return Err(self.problem(name, "expected deviations other than 0"));
+        }
+        Ok(numbers)
     }
 
     /// A filter by Pillow's number.
@@ -86,6 +124,17 @@ impl<'a> Fields<'a> {
     fn mismatch(&self, name: &str, expected: &str, found: &Value) -> ImageError {
         mismatch(&format!("{}{name}", self.prefix), expected, found)
     }
+}
+
+/// A number from 1 to [`MAX_SIDE`].
+fn pixels(value: &Value) -> Option<usize> {
+    let side = value.as_u64().filter(|side| (1..=MAX_SIDE).contains(side))?;
+    usize::try_from(side).ok()
+}
+
+fn pair(value: &Value) -> Option<(usize, usize)> {
+    let [first, second] = value.as_array()?.as_slice() else { return None };
+    Some((pixels(first)?, pixels(second)?))
 }
 
 fn mismatch(field: &str, expected: &str, found: &Value) -> ImageError {

@@ -5,13 +5,13 @@
 use serde_json::Value;
 
 use super::{
+    canvas::{Canvas, blank_frames, resized},
     error::ImageError,
     fields::Fields,
     filter::Filter,
-    normalize::ByteTable,
+    normalize::Normalization,
     processed::ProcessedImage,
-    resample::resize,
-    rgb::{Rgb8Image, RgbView},
+    rgb::RgbView,
 };
 
 /// The reference never resizes to more than this, whatever the configuration says.
@@ -35,7 +35,6 @@ pub enum TargetSize {
 ///
 /// `do_convert_rgb` has no field: images are RGB from the start. `do_pad` neither: the frames of one image have one size.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "the fields are those of the file")]
 pub struct Idefics3ImageConfig {
     /// Whether to resize to `size` first.
     pub do_resize: bool,
@@ -47,16 +46,8 @@ pub struct Idefics3ImageConfig {
     pub tile: usize,
     /// Filter of every resize.
     pub resample: Filter,
-    /// Whether to multiply the bytes with `rescale_factor`.
-    pub do_rescale: bool,
-    /// Usually 1/255.
-    pub rescale_factor: f64,
-    /// Whether to subtract the mean and divide by the standard deviation.
-    pub do_normalize: bool,
-    /// Mean per channel, in units after rescaling.
-    pub image_mean: [f64; 3],
-    /// Standard deviation per channel, in units after rescaling.
-    pub image_std: [f64; 3],
+    /// From bytes to floats.
+    pub normalization: Normalization,
 }
 
 impl Default for Idefics3ImageConfig {
@@ -68,11 +59,7 @@ impl Default for Idefics3ImageConfig {
             size: TargetSize::LongestEdge(4 * 364),
             tile: 364,
             resample: Filter::Lanczos,
-            do_rescale: true,
-            rescale_factor: 1.0 / 255.0,
-            do_normalize: true,
-            image_mean: [0.5; 3],
-            image_std: [0.5; 3],
+            normalization: Normalization::new([0.5; 3], [0.5; 3]),
         }
     }
 }
@@ -87,22 +74,14 @@ impl Idefics3ImageConfig {
     pub fn from_json(json: &Value) -> Result<Self, ImageError> {
         let fields = Fields::new(json)?;
         let class = Self::default();
-        let config = Self {
+        Ok(Self {
             do_resize: fields.bool("do_resize", class.do_resize)?,
             do_image_splitting: fields.bool("do_image_splitting", class.do_image_splitting)?,
             size: target_size(&fields, class.size)?,
             tile: tile(&fields, class.tile)?,
             resample: fields.filter("resample", class.resample)?,
-            do_rescale: fields.bool("do_rescale", class.do_rescale)?,
-            rescale_factor: fields.number("rescale_factor", class.rescale_factor)?,
-            do_normalize: fields.bool("do_normalize", class.do_normalize)?,
-            image_mean: fields.channels("image_mean", class.image_mean)?,
-            image_std: fields.channels("image_std", class.image_std)?,
-        };
-        if config.do_normalize && config.image_std.iter().any(|std| *std as f32 == 0.0) {
-            return Err(fields.problem("image_std", "expected deviations other than 0"));
-        }
-        Ok(config)
+            normalization: Normalization::from_fields(&fields, &class.normalization)?,
+        })
     }
 
     /// The sizes an image of `width` × `height` pixels goes through and the tiles it is cut into.
@@ -128,71 +107,32 @@ impl Idefics3ImageConfig {
     /// The floats are bit-equal to those of the reference.
     ///
     /// # Errors
-    /// [`ImageError::Resize`] if the configured sizes lead to more bytes than there are addresses.
+    /// [`ImageError::FrameSize`] if the configured sizes are zero or too large.
     pub fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
         let plan = self.plan(image.width(), image.height());
-        let (resized, canvas);
+        let (frames, tile) = (plan.frames(), self.tile);
+        let mut pixels = blank_frames(frames, (tile, tile))?;
+        let (first, canvas, global);
         let mut view = image;
         if plan.resized != (view.width(), view.height()) {
-            resized = self.resized(view, plan.resized)?;
-            view = resized.view();
+            first = resized(view, plan.resized, self.resample)?;
+            view = first.view();
         }
         if plan.canvas != (view.width(), view.height()) {
-            canvas = self.resized(view, plan.canvas)?;
+            canvas = resized(view, plan.canvas, self.resample)?;
             view = canvas.view();
         }
-        self.cut(view, &plan, (image.width(), image.height()))
-    }
-
-    fn resized(
-        &self,
-        image: RgbView<'_>,
-        (width, height): (usize, usize),
-    ) -> Result<Rgb8Image, ImageError> {
-        resize(image, width, height, self.resample).ok_or(ImageError::Resize { width, height })
-    }
-
-    /// Cuts the canvas into tiles, row by row, and appends the global view.
-    fn cut(
-        &self,
-        canvas: RgbView<'_>,
-        plan: &TilePlan,
-        source: (usize, usize),
-    ) -> Result<ProcessedImage, ImageError> {
-        let tile = self.tile;
-        let frame_floats = 3 * tile * tile;
-        let table = ByteTable::new(
-            self.do_rescale.then_some(self.rescale_factor),
-            self.do_normalize.then_some((self.image_mean, self.image_std)),
-        );
-        let frames = plan.frames();
-        let too_much = ImageError::Resize { width: canvas.width(), height: canvas.height() };
-        let mut pixels = vec![0.0; frames.checked_mul(frame_floats).ok_or(too_much)?];
-        let (tiles, global) = pixels.split_at_mut((frames - 1) * frame_floats);
-        let bands = tiles.chunks_exact_mut((plan.cols * frame_floats).max(1));
-        for (band, rows) in bands.zip(canvas.pixels().chunks_exact(3 * canvas.width() * tile)) {
-            for (y, row) in rows.chunks_exact(3 * canvas.width()).enumerate() {
-                for (frame, part) in
-                    band.chunks_exact_mut(frame_floats).zip(row.chunks_exact(3 * tile))
-                {
-                    table.map(part, &mut frame[3 * tile * y..3 * tile * (y + 1)]);
-                }
-            }
-        }
+        let table = self.normalization.table();
+        let (tiles, last) = pixels.split_at_mut((frames - 1) * 3 * tile * tile);
+        Canvas::filled_by(view).cut((tile, tile), &table, tiles);
         if plan.rows > 0 {
-            table.map(self.resized(canvas, (tile, tile))?.pixels(), global);
-        } else {
-            table.map(canvas.pixels(), global);
+            global = resized(view, (tile, tile), self.resample)?;
+            view = global.view();
         }
-        Ok(ProcessedImage {
-            rows: plan.rows,
-            cols: plan.cols,
-            frames,
-            height: tile,
-            width: tile,
-            source,
-            pixels,
-        })
+        table.map(view.pixels(), last);
+        let source = (image.width(), image.height());
+        let (rows, cols) = (plan.rows, plan.cols);
+        Ok(ProcessedImage { rows, cols, frames, height: tile, width: tile, source, pixels })
     }
 }
 

@@ -76,6 +76,18 @@ impl<'a> RgbView<'a> {
         self.pixels.chunks_exact(3 * self.width)
     }
 
+    /// A copy with rows and columns exchanged.
+    pub(super) fn transposed(&self) -> Rgb8Image {
+        let row_bytes = 3 * self.width;
+        let mut pixels = Vec::with_capacity(self.pixels.len());
+        for column in 0..self.width {
+            let below = self.pixels.get(3 * column..).unwrap_or_default();
+            // The last piece may end before its row does, but not before its first pixel.
+            pixels.extend(below.chunks(row_bytes).filter_map(<[u8]>::first_chunk::<3>).flatten());
+        }
+        Rgb8Image { width: self.height, height: self.width, pixels }
+    }
+
     /// A copy that owns its bytes.
     pub fn to_image(&self) -> Rgb8Image {
         Rgb8Image { width: self.width, height: self.height, pixels: self.pixels.to_vec() }
@@ -92,5 +104,15 @@ mod tests {
         assert!(Rgb8Image::new(2, 3, vec![0; 17]).is_none());
         assert!(Rgb8Image::new(0, 3, Vec::new()).is_none());
         assert!(RgbView::new(usize::MAX, 2, &[]).is_none());
+    }
+
+    #[test]
+    fn transposing_exchanges_rows_and_columns() {
+        let image = Rgb8Image::new(3, 2, (1..=6).flat_map(|value| [value; 3]).collect()).unwrap();
+        let transposed = image.view().transposed();
+        assert_eq!((transposed.width(), transposed.height()), (2, 3));
+        let reds: Vec<u8> = transposed.pixels().chunks(3).map(|pixel| pixel[0]).collect();
+        assert_eq!(reds, [1, 4, 2, 5, 3, 6]);
+        assert_eq!(transposed.view().transposed(), image);
     }
 }

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::native::nn::activation::Activation;
+
 /// A config.json that this program cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -112,6 +114,55 @@ impl<'a> Fields<'a> {
             let number = value.as_f64()? as f32;
             (number.is_finite() && number > 0.0).then_some(number)
         })
+    }
+
+    /// A whole number, which may be negative.
+    ///
+    /// # Errors
+    /// [`ConfigError::Type`].
+    pub fn integer(&self, name: &str) -> Result<Option<i64>, ConfigError> {
+        self.read(name, "a whole number", Value::as_i64)
+    }
+
+    /// A list of numbers.
+    ///
+    /// # Errors
+    /// [`ConfigError::Type`].
+    pub fn numbers(&self, name: &str) -> Result<Option<Vec<f32>>, ConfigError> {
+        self.read(name, "a list of numbers", |value| {
+            value.as_array()?.iter().map(|number| Some(number.as_f64()? as f32)).collect()
+        })
+    }
+
+    /// A list of pairs of sizes.
+    ///
+    /// # Errors
+    /// [`ConfigError::Type`].
+    pub fn pairs(&self, name: &str) -> Result<Option<Vec<(usize, usize)>>, ConfigError> {
+        let size = |value: &Value| value.as_u64().filter(|n| (1..=1 << 14).contains(n));
+        let pair = |value: &Value| match value.as_array()?.as_slice() {
+            [first, second] => Some((size(first)? as usize, size(second)? as usize)),
+            _ => None,
+        };
+        self.read(name, "a list of [height, width] in pixels", |value| {
+            value.as_array()?.iter().map(pair).collect()
+        })
+    }
+
+    /// An activation function by its name in transformers.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unsupported`] for others than the supported families use.
+    pub fn activation(&self, name: &str) -> Result<Option<Activation>, ConfigError> {
+        match self.text(name)? {
+            None => Ok(None),
+            Some("gelu") => Ok(Some(Activation::Gelu)),
+            Some("gelu_pytorch_tanh" | "gelu_new") => Ok(Some(Activation::GeluTanh)),
+            Some("quick_gelu") => Ok(Some(Activation::QuickGelu)),
+            Some(other) => {
+                Err(self.unsupported(name, other, "gelu, gelu_pytorch_tanh or quick_gelu"))
+            }
+        }
     }
 
     /// A truth value.

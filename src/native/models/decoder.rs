@@ -1,11 +1,14 @@
-//! The decoder-only language model that the Llama family shares: pre-norm blocks of
+//! The decoder-only language model that Llama, Mistral and Phi-3 share: pre-norm blocks of
 //! causal grouped-query attention with rotary positions and a gated MLP.
-//! Reference: transformers 5.23, `modeling_llama.py`.
+//! Reference: transformers 5.23, `modeling_llama.py`, `modeling_mistral.py`, `modeling_phi3.py`.
 
-use mlx_rs::{Array, Dtype, error::Exception, fast, ops, ops::indexing::TryIndexOp};
+use mlx_rs::{Array, Dtype, error::Exception, ops, ops::indexing::TryIndexOp};
 
 use crate::native::{
-    models::text_config::TextConfig,
+    models::{
+        rope_config::{LongRopeConfig, RopeConfig},
+        text_config::TextConfig,
+    },
     nn::{
         activation::Activation,
         attention::{attend, merge_heads, split_heads},
@@ -13,9 +16,29 @@ use crate::native::{
         kv_cache::KvCache,
         linear::Linear,
         norm::RmsNorm,
+        rope::{Regime, Rope},
     },
     weights::{Scope, WeightsError},
 };
+
+/// What a decoder has seen: keys and values of every layer, in one rotary regime.
+#[derive(Debug)]
+pub struct DecoderCache {
+    layers: Vec<KvCache>,
+    regime: Regime,
+}
+
+impl DecoderCache {
+    /// The rotary regime its keys belong to.
+    pub fn regime(&self) -> Regime {
+        self.regime
+    }
+
+    /// The arrays behind the cache, for evaluation.
+    pub fn arrays(&self) -> impl Iterator<Item = &Array> {
+        self.layers.iter().flat_map(KvCache::arrays)
+    }
+}
 
 /// Embedding, blocks, norm and head.
 #[derive(Debug)]
@@ -25,6 +48,11 @@ pub struct Decoder {
     norm: RmsNorm,
     /// `None`: tied to the embedding.
     lm_head: Option<Linear>,
+    rope: Rope,
+    /// Positions of the short rotary regime.
+    original_length: usize,
+    /// Most positions it was made for.
+    context_length: usize,
 }
 
 impl Decoder {
@@ -50,7 +78,27 @@ impl Decoder {
                 .collect::<Result<_, _>>()?,
             norm: RmsNorm::new(&model.scope("norm"), hidden, config.rms_norm_eps)?,
             lm_head: untied.then(|| Linear::new(lm_head, hidden, vocab, false)).transpose()?,
+            rope: rope(config),
+            original_length: match &config.rope {
+                RopeConfig::Plain { .. } => usize::MAX,
+                RopeConfig::Long(long) => long.original_length,
+            },
+            // It attends to everything; up to a window's length that is the same.
+            context_length: config
+                .sliding_window
+                .unwrap_or(usize::MAX)
+                .min(config.max_position_embeddings),
         })
+    }
+
+    /// Most positions the decoder was made for.
+    pub fn context_length(&self) -> usize {
+        self.context_length
+    }
+
+    /// The rotary regime of a sequence of `length` positions.
+    pub fn regime(&self, length: usize) -> Regime {
+        if length > self.original_length { Regime::Long } else { Regime::Short }
     }
 
     /// Integer `ids` `[n]` → `[n, hidden]`.
@@ -61,9 +109,12 @@ impl Decoder {
         self.embed_tokens.forward(ids)
     }
 
-    /// An empty cache a layer, with room for `positions`.
-    pub fn new_cache(&self, positions: usize) -> Vec<KvCache> {
-        self.layers.iter().map(|_| KvCache::with_capacity(positions)).collect()
+    /// An empty cache with room for `positions`, for a sequence of `length` positions.
+    pub fn new_cache(&self, positions: usize, length: usize) -> DecoderCache {
+        DecoderCache {
+            layers: self.layers.iter().map(|_| KvCache::with_capacity(positions)).collect(),
+            regime: self.regime(length),
+        }
     }
 
     /// Runs `x` `[1, n, hidden]`, the positions that follow those in the cache, and
@@ -71,18 +122,33 @@ impl Decoder {
     ///
     /// # Errors
     /// When MLX refuses the operation.
-    pub fn logits(&self, x: Array, cache: &mut [KvCache]) -> Result<Array, Exception> {
+    pub fn logits(&self, x: Array, cache: &mut DecoderCache) -> Result<Array, Exception> {
+        let regime = cache.regime;
         let x = self
             .layers
             .iter()
-            .zip(cache)
-            .try_fold(x, |x, (layer, cache)| layer.forward(&x, cache))?;
+            .zip(&mut cache.layers)
+            .try_fold(x, |x, (layer, cache)| layer.forward(&x, (&self.rope, regime), cache))?;
         let last = self.norm.forward(&x.try_index((0, -1))?.expand_dims(0)?)?; // [1, hidden]
         let logits = match &self.lm_head {
             Some(head) => head.forward(&last)?,
             None => self.embed_tokens.as_linear(&last)?,
         };
         ops::squeeze_axes(logits, &[0])?.as_dtype(Dtype::Float32)
+    }
+}
+
+fn rope(config: &TextConfig) -> Rope {
+    let dims = config.head_dim as i32;
+    match &config.rope {
+        RopeConfig::Plain { theta } => Rope::Plain { dims, theta: *theta },
+        RopeConfig::Long(LongRopeConfig {
+            theta,
+            short_factor,
+            long_factor,
+            attention_factor,
+            ..
+        }) => Rope::long(dims, *theta, short_factor, long_factor, *attention_factor),
     }
 }
 
@@ -107,22 +173,34 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Array, cache: &mut KvCache) -> Result<Array, Exception> {
-        let x = x.add(self.self_attn.forward(&self.input_layernorm.forward(x)?, cache)?)?;
+    fn forward(
+        &self,
+        x: &Array,
+        rope: (&Rope, Regime),
+        cache: &mut KvCache,
+    ) -> Result<Array, Exception> {
+        let x = x.add(self.self_attn.forward(&self.input_layernorm.forward(x)?, rope, cache)?)?;
         x.add(self.mlp.forward(&self.post_attention_layernorm.forward(&x)?)?)
     }
 }
 
 #[derive(Debug)]
 struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
+    projection: QkvProjection,
     o_proj: Linear,
     heads: i32,
     kv_heads: i32,
-    head_dim: i32,
-    rope_theta: f32,
+}
+
+#[derive(Debug)]
+enum QkvProjection {
+    Separate {
+        q: Linear,
+        k: Linear,
+        v: Linear,
+    },
+    /// Rows of query, key and value after one another.
+    Fused(Linear),
 }
 
 impl Attention {
@@ -130,57 +208,103 @@ impl Attention {
         let (hidden, head_dim) = (config.hidden_size as i32, config.head_dim as i32);
         let (heads, kv_heads) =
             (config.num_attention_heads as i32, config.num_key_value_heads as i32);
-        let bias = config.attention_bias;
+        let linear = |name: &str, outputs: i32| {
+            Linear::new(&scope.scope(name), hidden, outputs, config.attention_bias)
+        };
         // A width beyond i32 is no tensor's, so it ends in an error that names one.
         let (width, kv_width) = (heads.saturating_mul(head_dim), kv_heads.saturating_mul(head_dim));
-        Ok(Self {
-            q_proj: Linear::new(&scope.scope("q_proj"), hidden, width, bias)?,
-            k_proj: Linear::new(&scope.scope("k_proj"), hidden, kv_width, bias)?,
-            v_proj: Linear::new(&scope.scope("v_proj"), hidden, kv_width, bias)?,
-            o_proj: Linear::new(&scope.scope("o_proj"), width, hidden, bias)?,
-            heads,
-            kv_heads,
-            head_dim,
-            rope_theta: config.rope_theta,
-        })
+        let projection = if config.fused_projections {
+            let all = width.saturating_add(kv_width.saturating_mul(2));
+            QkvProjection::Fused(linear("qkv_proj", all)?)
+        } else {
+            QkvProjection::Separate {
+                q: linear("q_proj", width)?,
+                k: linear("k_proj", kv_width)?,
+                v: linear("v_proj", kv_width)?,
+            }
+        };
+        let o_proj = Linear::new(&scope.scope("o_proj"), width, hidden, config.attention_bias)?;
+        Ok(Self { projection, o_proj, heads, kv_heads })
     }
 
-    fn forward(&self, x: &Array, cache: &mut KvCache) -> Result<Array, Exception> {
+    fn forward(
+        &self,
+        x: &Array,
+        (rope, regime): (&Rope, Regime),
+        cache: &mut KvCache,
+    ) -> Result<Array, Exception> {
+        let [queries, keys, values] = self.project(x)?;
         let offset = cache.offset();
-        let queries = self.rotate(&split_heads(&self.q_proj.forward(x)?, self.heads)?, offset)?;
-        let keys = self.rotate(&split_heads(&self.k_proj.forward(x)?, self.kv_heads)?, offset)?;
-        let values = split_heads(&self.v_proj.forward(x)?, self.kv_heads)?;
-        let (keys, values) = cache.update_and_fetch(&keys, &values)?;
+        let queries = rope.rotate(&split_heads(&queries, self.heads)?, offset, regime)?;
+        let keys = rope.rotate(&split_heads(&keys, self.kv_heads)?, offset, regime)?;
+        let (keys, values) =
+            cache.update_and_fetch(&keys, &split_heads(&values, self.kv_heads)?)?;
         self.o_proj.forward(&merge_heads(&attend(&queries, &keys, &values, true)?)?)
     }
 
-    /// Rotary positions over the two halves of each head (Su et al. 2021, "rotate half").
-    fn rotate(&self, x: &Array, offset: i32) -> Result<Array, Exception> {
-        fast::rope(x, self.head_dim, false, self.rope_theta, 1.0, offset, None)
+    fn project(&self, x: &Array) -> Result<[Array; 3], Exception> {
+        match &self.projection {
+            QkvProjection::Separate { q, k, v } => {
+                Ok([q.forward(x)?, k.forward(x)?, v.forward(x)?])
+            }
+            QkvProjection::Fused(qkv) => {
+                let all = qkv.forward(x)?;
+                let head_dim = all.dim(2) / (self.heads + 2 * self.kv_heads);
+                let (keys, values) =
+                    (self.heads * head_dim, (self.heads + self.kv_heads) * head_dim);
+                Ok([
+                    all.try_index((.., .., ..keys))?,
+                    all.try_index((.., .., keys..values))?,
+                    all.try_index((.., .., values..))?,
+                ])
+            }
+        }
     }
 }
 
 #[derive(Debug)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the checkpoint")]
 struct Mlp {
-    gate_proj: Linear,
-    up_proj: Linear,
+    input: GateUpProjection,
     down_proj: Linear,
+}
+
+#[derive(Debug)]
+enum GateUpProjection {
+    Separate {
+        gate: Linear,
+        up: Linear,
+    },
+    /// Rows of the gate, then of the other.
+    Fused(Linear),
 }
 
 impl Mlp {
     fn new(scope: &Scope<'_>, config: &TextConfig) -> Result<Self, WeightsError> {
         let (hidden, intermediate) = (config.hidden_size as i32, config.intermediate_size as i32);
-        let bias = config.mlp_bias;
-        Ok(Self {
-            gate_proj: Linear::new(&scope.scope("gate_proj"), hidden, intermediate, bias)?,
-            up_proj: Linear::new(&scope.scope("up_proj"), hidden, intermediate, bias)?,
-            down_proj: Linear::new(&scope.scope("down_proj"), intermediate, hidden, bias)?,
-        })
+        let linear = |name: &str, inputs: i32, outputs: i32| {
+            Linear::new(&scope.scope(name), inputs, outputs, config.mlp_bias)
+        };
+        let input = if config.fused_projections {
+            let both = intermediate.saturating_mul(2);
+            GateUpProjection::Fused(linear("gate_up_proj", hidden, both)?)
+        } else {
+            GateUpProjection::Separate {
+                gate: linear("gate_proj", hidden, intermediate)?,
+                up: linear("up_proj", hidden, intermediate)?,
+            }
+        };
+        Ok(Self { input, down_proj: linear("down_proj", intermediate, hidden)? })
     }
 
     fn forward(&self, x: &Array) -> Result<Array, Exception> {
-        let gate = Activation::Silu.apply(&self.gate_proj.forward(x)?)?;
-        self.down_proj.forward(&gate.multiply(self.up_proj.forward(x)?)?)
+        let (gate, up) = match &self.input {
+            GateUpProjection::Separate { gate, up } => (gate.forward(x)?, up.forward(x)?),
+            GateUpProjection::Fused(gate_up) => {
+                let both = gate_up.forward(x)?;
+                let half = both.dim(2) / 2;
+                (both.try_index((.., .., ..half))?, both.try_index((.., .., half..))?)
+            }
+        };
+        self.down_proj.forward(&Activation::Silu.apply(&gate)?.multiply(up)?)
     }
 }

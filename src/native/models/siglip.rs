@@ -13,19 +13,6 @@ use crate::native::{
     weights::{Scope, WeightsError},
 };
 
-impl From<&VisionConfig> for EncoderShape {
-    fn from(config: &VisionConfig) -> Self {
-        Self {
-            hidden: config.hidden_size as i32,
-            intermediate: config.intermediate_size as i32,
-            layers: config.num_hidden_layers,
-            heads: config.num_attention_heads as i32,
-            eps: config.layer_norm_eps,
-            activation: config.hidden_act,
-        }
-    }
-}
-
 /// Patch embedding, learned positions, encoder and final norm.
 #[derive(Debug)]
 pub struct SiglipTower {

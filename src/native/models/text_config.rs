@@ -1,7 +1,11 @@
 //! The decoder's configuration: Llama and its relatives, as transformers'
-//! `configuration_llama.py` and `configuration_mistral.py` define and default it.
+//! `configuration_llama.py`, `configuration_mistral.py` and `configuration_phi3.py` define
+//! and default it.
 
-use super::config_fields::{ConfigError, Fields};
+use super::{
+    config_fields::{ConfigError, Fields},
+    rope_config::{RopeConfig, RopeContext},
+};
 
 /// Sizes and constants of a decoder of the Llama kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +26,8 @@ pub struct TextConfig {
     pub vocab_size: usize,
     /// Epsilon of the `RMSNorm`s.
     pub rms_norm_eps: f32,
-    /// Base of the rotary embedding.
-    pub rope_theta: f32,
+    /// The rotary embedding.
+    pub rope: RopeConfig,
     /// Longest sequence the model was made for, in tokens.
     pub max_position_embeddings: usize,
     /// Tokens an attention layer looks back; `None` is all.
@@ -34,25 +38,38 @@ pub struct TextConfig {
     pub attention_bias: bool,
     /// Whether the MLP projections have biases.
     pub mlp_bias: bool,
+    /// Whether query, key and value are one projection, and gate and up another (Phi-3).
+    pub fused_projections: bool,
 }
 
 /// Class defaults in which the families differ.
+#[derive(Clone, Copy)]
 struct ClassDefaults {
+    hidden_size: usize,
     intermediate_size: usize,
     key_value_heads: Option<usize>,
+    vocab_size: usize,
+    rms_norm_eps: f32,
     max_position_embeddings: usize,
     sliding_window: Option<usize>,
+    fused_projections: bool,
 }
 
 impl ClassDefaults {
+    const LLAMA: Self = Self {
+        hidden_size: 4096,
+        intermediate_size: 11008,
+        key_value_heads: None,
+        vocab_size: 32000,
+        rms_norm_eps: 1e-6,
+        max_position_embeddings: 2048,
+        sliding_window: None,
+        fused_projections: false,
+    };
+
     fn of(fields: Fields<'_>) -> Result<Self, ConfigError> {
         match fields.text("model_type")?.unwrap_or("llama") {
-            "llama" => Ok(Self {
-                intermediate_size: 11008,
-                key_value_heads: None,
-                max_position_embeddings: 2048,
-                sliding_window: None,
-            }),
+            "llama" => Ok(Self::LLAMA),
             "mistral" => Ok(Self {
                 intermediate_size: 14336,
                 key_value_heads: Some(8),
@@ -60,8 +77,18 @@ impl ClassDefaults {
                 // The class default applies only where the key is absent: published files
                 // carry an explicit null, which means no window.
                 sliding_window: Some(4096).filter(|_| !fields.has_key("sliding_window")),
+                ..Self::LLAMA
             }),
-            other => Err(fields.unsupported("model_type", other, "llama or mistral")),
+            "phi3" | "phi3_v" => Ok(Self {
+                hidden_size: 3072,
+                intermediate_size: 8192,
+                vocab_size: 32064,
+                rms_norm_eps: 1e-5,
+                max_position_embeddings: 4096,
+                fused_projections: true,
+                ..Self::LLAMA
+            }),
+            other => Err(fields.unsupported("model_type", other, "llama, mistral or phi3")),
         }
     }
 }
@@ -74,7 +101,11 @@ impl TextConfig {
     pub fn from_fields(fields: Fields<'_>) -> Result<Self, ConfigError> {
         let defaults = ClassDefaults::of(fields)?;
         let num_attention_heads = fields.size("num_attention_heads")?.unwrap_or(32);
-        let hidden_size = fields.size("hidden_size")?.unwrap_or(4096);
+        let hidden_size = fields.size("hidden_size")?.unwrap_or(defaults.hidden_size);
+        let head_dim = fields.size("head_dim")?.unwrap_or(hidden_size / num_attention_heads);
+        let max_position_embeddings =
+            fields.size("max_position_embeddings")?.unwrap_or(defaults.max_position_embeddings);
+        let context = RopeContext { head_dim, longest: max_position_embeddings };
         let config = Self {
             hidden_size,
             intermediate_size: fields
@@ -83,22 +114,16 @@ impl TextConfig {
             num_hidden_layers: fields.size("num_hidden_layers")?.unwrap_or(32),
             num_attention_heads,
             num_key_value_heads: key_value_heads(fields, &defaults, num_attention_heads)?,
-            head_dim: fields.size("head_dim")?.unwrap_or(hidden_size / num_attention_heads),
-            vocab_size: fields.size("vocab_size")?.unwrap_or(32000),
-            // Idefics3 and SmolVLM without a text_config ask LlamaConfig for 1e-5.
-            rms_norm_eps: fields.positive("rms_norm_eps")?.unwrap_or(if fields.is_present() {
-                1e-6
-            } else {
-                1e-5
-            }),
-            rope_theta: rope_theta(fields)?,
-            max_position_embeddings: fields
-                .size("max_position_embeddings")?
-                .unwrap_or(defaults.max_position_embeddings),
+            head_dim,
+            vocab_size: fields.size("vocab_size")?.unwrap_or(defaults.vocab_size),
+            rms_norm_eps: fields.positive("rms_norm_eps")?.unwrap_or(defaults.rms_norm_eps),
+            rope: RopeConfig::from_fields(fields, context)?,
+            max_position_embeddings,
             sliding_window: fields.size("sliding_window")?.or(defaults.sliding_window),
             tie_word_embeddings: fields.flag("tie_word_embeddings")?,
             attention_bias: fields.flag("attention_bias")?.unwrap_or(false),
             mlp_bias: fields.flag("mlp_bias")?.unwrap_or(false),
+            fused_projections: defaults.fused_projections,
         };
         config.check(fields)?;
         Ok(config)
@@ -138,23 +163,6 @@ fn key_value_heads(
     Ok(fields.size("num_key_value_heads")?.or(default).unwrap_or(attention_heads))
 }
 
-/// `rope_parameters.rope_theta` (transformers 5) or `rope_theta`; refuses scaled variants.
-fn rope_theta(fields: Fields<'_>) -> Result<f32, ConfigError> {
-    let mut theta = None;
-    for name in ["rope_parameters", "rope_scaling"] {
-        let rope = fields.section(name)?;
-        let variant = rope.text("rope_type")?.or(rope.text("type")?).unwrap_or("default");
-        if variant != "default" {
-            return Err(fields.unsupported(&format!("{name}.rope_type"), variant, "default"));
-        }
-        if let Some(factor) = rope.positive("partial_rotary_factor")?.filter(|f| *f < 1.0) {
-            return Err(fields.unsupported(&format!("{name}.partial_rotary_factor"), &factor, "1"));
-        }
-        theta = theta.or(rope.positive("rope_theta")?);
-    }
-    Ok(theta.or(fields.positive("rope_theta")?).unwrap_or(10000.0))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -178,19 +186,15 @@ mod tests {
             head_dim: 128,
             vocab_size: 32064,
             rms_norm_eps: 1e-6,
-            rope_theta: 10000.0,
+            rope: RopeConfig::Plain { theta: 10000.0 },
             max_position_embeddings: 2048,
             sliding_window: None,
             tie_word_embeddings: None,
             attention_bias: false,
             mlp_bias: false,
+            fused_projections: false,
         };
         assert_eq!(config, expected);
-    }
-
-    #[test]
-    fn a_missing_text_config_asks_for_the_larger_epsilon() {
-        assert!((read(&Value::Null).unwrap().rms_norm_eps - 1e-5).abs() < 1e-12);
     }
 
     #[test]
@@ -203,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_the_rotary_base_are_read() {
-        let old = read(&json!({"rope_theta": 273_768.0, "rope_scaling": null})).unwrap();
-        let new = json!({"rope_parameters": {"rope_theta": 273_768.0, "rope_type": "default"}});
-        assert_eq!(old, read(&new).unwrap());
-        assert!((old.rope_theta - 273_768.0).abs() < 1e-3);
+    fn phi_has_fused_projections_and_its_own_sizes() {
+        let phi = read(&json!({"model_type": "phi3_v", "sliding_window": 262_144})).unwrap();
+        assert!(phi.fused_projections);
+        assert_eq!((phi.hidden_size, phi.head_dim, phi.vocab_size), (3072, 96, 32064));
+        assert_eq!((phi.intermediate_size, phi.num_key_value_heads), (8192, 32));
     }
 
     #[test]

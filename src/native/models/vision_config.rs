@@ -2,7 +2,7 @@
 //! those of transformers' `vision_config`.
 
 use super::config_fields::{ConfigError, Fields};
-use crate::native::nn::activation::Activation;
+use crate::native::nn::{activation::Activation, vit::EncoderShape};
 
 /// Sizes and constants of a vision transformer.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,20 @@ impl VisionConfig {
         hidden_act: Activation::QuickGelu,
     };
 
+    /// CLIP ViT-L/14 for 336 pixels: what `LlavaConfig` defaults to, and what
+    /// Phi-3-vision is built on.
+    pub const CLIP_L_336: Self = Self {
+        hidden_size: 1024,
+        intermediate_size: 4096,
+        num_hidden_layers: 24,
+        num_attention_heads: 16,
+        num_channels: 3,
+        image_size: 336,
+        patch_size: 14,
+        layer_norm_eps: 1e-5,
+        hidden_act: Activation::QuickGelu,
+    };
+
     /// Reads a `vision_config` section over the class defaults.
     ///
     /// # Errors
@@ -69,7 +83,7 @@ impl VisionConfig {
             image_size: fields.square("image_size")?.unwrap_or(defaults.image_size),
             patch_size: fields.square("patch_size")?.unwrap_or(defaults.patch_size),
             layer_norm_eps: fields.positive("layer_norm_eps")?.unwrap_or(defaults.layer_norm_eps),
-            hidden_act: activation(fields)?.unwrap_or(defaults.hidden_act),
+            hidden_act: fields.activation("hidden_act")?.unwrap_or(defaults.hidden_act),
         };
         config.check(fields)?;
         Ok(config)
@@ -104,14 +118,15 @@ impl VisionConfig {
     }
 }
 
-fn activation(fields: Fields<'_>) -> Result<Option<Activation>, ConfigError> {
-    match fields.text("hidden_act")? {
-        None => Ok(None),
-        Some("gelu") => Ok(Some(Activation::Gelu)),
-        Some("gelu_pytorch_tanh" | "gelu_new") => Ok(Some(Activation::GeluTanh)),
-        Some("quick_gelu") => Ok(Some(Activation::QuickGelu)),
-        Some(other) => {
-            Err(fields.unsupported("hidden_act", other, "gelu, gelu_pytorch_tanh or quick_gelu"))
+impl From<&VisionConfig> for EncoderShape {
+    fn from(config: &VisionConfig) -> Self {
+        Self {
+            hidden: config.hidden_size as i32,
+            intermediate: config.intermediate_size as i32,
+            layers: config.num_hidden_layers,
+            heads: config.num_attention_heads as i32,
+            eps: config.layer_norm_eps,
+            activation: config.hidden_act,
         }
     }
 }

@@ -7,4 +7,5 @@ pub mod embedding;
 pub mod kv_cache;
 pub mod linear;
 pub mod norm;
+pub mod rope;
 pub mod vit;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::vlm::Precision;
+
 /// Why the tensors of a checkpoint do not make the model its config describes.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -50,6 +52,16 @@ pub enum WeightsError {
         name: String,
         /// What it is.
         dtype: String,
+    },
+    /// Packed integers have no other precision.
+    #[error(
+        "the weights are quantised (tensor `{name}`), so --dtype {precision} cannot convert them; leave it out, or take an unquantised checkpoint"
+    )]
+    QuantizedPrecision {
+        /// What was asked for.
+        precision: Precision,
+        /// A tensor that belongs to a quantised matrix.
+        name: String,
     },
     /// A file changed while it was read.
     #[error("{path} changed while it was loaded; load it again when nothing writes to it")]

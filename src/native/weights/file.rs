@@ -8,35 +8,48 @@ use std::{
     time::SystemTime,
 };
 
-use mlx_rs::{Array, transforms};
+use mlx_rs::{Array, Dtype, error::Exception, transforms};
 use tempfile::TempDir;
 
 use super::WeightsError;
 use crate::native::safetensors_header::TensorInfo;
 
 /// All tensors of the file at `path`, evaluated: nothing that happens to the file
-/// afterwards reaches them.
+/// afterwards reaches them. Floating-point ones are converted to `dtype`, if one is given.
 ///
 /// # Errors
 /// When MLX cannot read the file, or it is not the one that `declared` describes.
 pub(super) fn read<'a>(
     path: &Path,
     declared: impl Iterator<Item = &'a TensorInfo>,
+    dtype: Option<Dtype>,
 ) -> Result<HashMap<String, Array>, WeightsError> {
     let failed = |message: String| WeightsError::Read { path: path.to_owned(), message };
     let changed = || WeightsError::Changed { path: path.to_owned() };
     let before = FileIdentity::of(path);
     let readable =
         MlxPath::to(path).map_err(|source| WeightsError::Path { path: path.to_owned(), source })?;
-    let tensors = Array::load_safetensors(&readable.path).map_err(|e| failed(e.to_string()))?;
+    let mut tensors = Array::load_safetensors(&readable.path).map_err(|e| failed(e.to_string()))?;
     if !equals(&tensors, declared) {
         return Err(changed());
+    }
+    if let Some(dtype) = dtype {
+        convert(&mut tensors, dtype).map_err(|error| failed(error.what().to_owned()))?;
     }
     transforms::eval(tensors.values()).map_err(|error| failed(error.what().to_owned()))?;
     if FileIdentity::of(path) != before {
         return Err(changed());
     }
     Ok(tensors)
+}
+
+/// Lazily, so that each tensor as it was stored is gone once it is converted.
+fn convert(tensors: &mut HashMap<String, Array>, dtype: Dtype) -> Result<(), Exception> {
+    let floating = [Dtype::Float32, Dtype::Float16, Dtype::Bfloat16];
+    for tensor in tensors.values_mut().filter(|tensor| floating.contains(&tensor.dtype())) {
+        *tensor = tensor.as_dtype(dtype)?;
+    }
+    Ok(())
 }
 
 fn equals<'a>(

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     backend::manifest::{BackendKind, Manifest},
     memory::{CleanupSchedule, Step},
-    vlm::{Chat, GenerationOptions, Message},
+    vlm::{Chat, GenerationOptions, LoadOptions, Message},
 };
 
 struct Talk {
@@ -16,7 +16,12 @@ struct Talk {
 
 fn load(path: PathBuf) -> Ask {
     let manifest = Manifest { backend: BackendKind::Scripted, ..Manifest::of_checkpoint("fake") };
-    Ask::Load(Box::new(Load { manifest, path, cleanup: CleanupSchedule::every_questions(2) }))
+    Ask::Load(Box::new(Load {
+        manifest,
+        path,
+        options: LoadOptions::default(),
+        cleanup: CleanupSchedule::every_questions(2),
+    }))
 }
 
 fn question(number: usize, text: &str) -> Ask {

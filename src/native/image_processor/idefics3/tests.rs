@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::native::image_processor::rgb::Rgb8Image;
 
 fn config(longest_edge: usize, tile: usize) -> Idefics3ImageConfig {
     Idefics3ImageConfig { size: TargetSize::LongestEdge(longest_edge), tile, ..Default::default() }
@@ -69,8 +70,11 @@ fn tiles_come_row_by_row_and_the_global_view_last() {
     let image = Rgb8Image::new(2, 2, pixels).unwrap();
     let config = Idefics3ImageConfig {
         resample: Filter::Nearest,
-        do_rescale: false,
-        do_normalize: false,
+        normalization: Normalization {
+            do_rescale: false,
+            do_normalize: false,
+            ..Normalization::new([0.0; 3], [1.0; 3])
+        },
         ..config(2, 1)
     };
     let processed = config.process(image.view()).unwrap();
@@ -105,7 +109,7 @@ fn a_published_configuration_is_read_and_unknown_fields_are_ignored() {
     });
     let expected = Idefics3ImageConfig {
         do_image_splitting: false,
-        image_std: [0.25, 0.5, 0.5],
+        normalization: Normalization::new([0.5; 3], [0.25, 0.5, 0.5]),
         resample: Filter::Bicubic,
         ..config(2048, 512)
     };

@@ -34,7 +34,12 @@ impl SmolVlmConfig {
         let top = Fields::top(config)?;
         let vision =
             VisionConfig::from_fields(top.section("vision_config")?, &VisionConfig::IDEFICS3)?;
-        let text = TextConfig::from_fields(top.section("text_config")?)?;
+        let section = top.section("text_config")?;
+        let mut text = TextConfig::from_fields(section)?;
+        if !section.is_present() {
+            // Without one the class asks LlamaConfig for another epsilon than its own.
+            text.rms_norm_eps = 1e-5;
+        }
         let config = Self {
             scale_factor: top.size("scale_factor")?.unwrap_or(2),
             image_token_id: top.token_id("image_token_id")?.unwrap_or(128_257),
@@ -124,6 +129,15 @@ mod tests {
         assert_eq!(SmolVlmConfig::from_json(&json).unwrap().tie_word_embeddings, Some(false));
         json["tie_word_embeddings"] = Value::Null;
         assert_eq!(SmolVlmConfig::from_json(&json).unwrap().tie_word_embeddings, Some(true));
+    }
+
+    #[test]
+    fn a_missing_text_config_asks_for_the_larger_epsilon() {
+        let mut json = published();
+        json["image_token_id"] = json!(3);
+        json["text_config"] = Value::Null;
+        let config = SmolVlmConfig::from_json(&json).unwrap();
+        assert!((config.text.rms_norm_eps - 1e-5).abs() < 1e-12);
     }
 
     #[test]

@@ -2,26 +2,13 @@
 //! markers are ordinary words, so ids cannot be assembled directly.
 //! Reference: `processing_smolvlm.py`, `processing_idefics3.py` of transformers.
 
-use serde_json::Value;
-
-use crate::native::checkpoint::token_content;
-
-/// A prompt and images that do not belong together.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PromptError {
-    /// Every placeholder needs an image and every image a placeholder.
-    #[error(
-        "the prompt has {placeholders} {token} placeholders for {images} images: the text of a message must not contain {token}"
-    )]
-    ImageCount {
-        /// Placeholders in the rendered prompt.
-        placeholders: usize,
-        /// Images of the conversation.
-        images: usize,
-        /// The placeholder.
-        token: String,
+use crate::native::{
+    checkpoint::Checkpoint,
+    models::{
+        prompt::{PromptError, segments},
+        text_side::special_token,
     },
-}
+};
 
 /// How an image was cut into tiles.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,16 +31,9 @@ pub struct ImageTokens {
 }
 
 impl ImageTokens {
-    /// The names `tokenizer_config.json` gives, at its top level or among its
-    /// `extra_special_tokens`, else the standard ones.
-    pub fn from_tokenizer_config(config: Option<&Value>) -> Self {
-        let token = |key: &str, standard: &str| {
-            let named = config.and_then(|config| {
-                let extra = || config.get("extra_special_tokens")?.get(key);
-                config.get(key).or_else(extra).and_then(token_content)
-            });
-            named.unwrap_or(standard).to_owned()
-        };
+    /// The names the checkpoint gives, else the standard ones.
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        let token = |key, standard| special_token(checkpoint, key, standard);
         Self {
             image: token("image_token", "<image>"),
             fake: token("fake_image_token", "<fake_token_around_image>"),
@@ -72,15 +52,7 @@ impl ImageTokens {
         grids: &[TileGrid],
         seq_len: usize,
     ) -> Result<String, PromptError> {
-        let mut segments = prompt.split(self.image.as_str());
-        let placeholders = segments.clone().count() - 1;
-        if placeholders != grids.len() {
-            return Err(PromptError::ImageCount {
-                placeholders,
-                images: grids.len(),
-                token: self.image.clone(),
-            });
-        }
+        let mut segments = segments(prompt, &self.image, grids.len())?;
         let mut expanded = segments.next().unwrap_or_default().to_owned();
         for (grid, segment) in grids.iter().zip(segments) {
             self.push_image(&mut expanded, *grid, seq_len);
@@ -107,8 +79,6 @@ impl ImageTokens {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn tokens() -> ImageTokens {
@@ -138,19 +108,5 @@ mod tests {
     fn a_placeholder_without_image_is_refused_with_both_counts() {
         let error = tokens().expand("<image><image>", &[TileGrid::default()], 1).unwrap_err();
         assert!(error.to_string().contains("2 <image> placeholders for 1 images"), "{error}");
-    }
-
-    #[test]
-    fn token_names_come_from_the_tokenizer_config() {
-        let config = json!({
-            "image_token": {"content": "<img>"},
-            "extra_special_tokens": {"global_image_token": "<all>"}
-        });
-        let tokens = ImageTokens::from_tokenizer_config(Some(&config));
-        let names = (tokens.image.as_str(), tokens.fake.as_str(), tokens.global.as_str());
-        assert_eq!(names, ("<img>", "<fake_token_around_image>", "<all>"));
-        let listed = json!({"extra_special_tokens": ["<image>"]});
-        assert_eq!(ImageTokens::from_tokenizer_config(Some(&listed)).image, "<image>");
-        assert_eq!(ImageTokens::from_tokenizer_config(None).global, "<global-img>");
     }
 }
