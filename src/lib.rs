@@ -50,6 +50,7 @@
 //! - `native/generate.rs`, `native/sampler.rs` — prefill, decode, choice of tokens
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
+//! - `native/nn/product.rs` — products of matrices on each backend
 //! - `native/models/mod.rs`, `native/models/architecture.rs` — what a family is and what all families share
 //! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs` — their networks
 //! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
