@@ -1,10 +1,9 @@
-"""Reads what `make_shapes --facts` wrote: pictures as the image processor sees them, and the fact tables."""
+"""Reads what `make_shapes --facts` wrote: pictures as a family's image processor sees them, and the fact tables."""
 import json
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 SIZE = 64
 COLOURS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown"]
@@ -12,23 +11,8 @@ KINDS = ["circle", "square", "triangle", "star", "cross"]
 BACKGROUNDS = ["white", "gray", "black"]
 
 
-def pixels(path):
-    """SmolVLMImageProcessorPil without splitting: longest edge to 64, then squashed to 64 x 64, both Lanczos on u8."""
-    image = Image.open(path).convert("RGB")
-    w, h = image.size
-    if w >= h:
-        size = (SIZE, even(int(SIZE / (w / h))))
-    else:
-        size = (even(int(SIZE * (w / h))), SIZE)
-    return np.asarray(image.resize(size, Image.LANCZOS).resize((SIZE, SIZE), Image.LANCZOS))
-
-
-def even(n):
-    return n + n % 2
-
-
-def load(folder, split, cache):
-    """Returns (u8 [n, 64, 64, 3], list of scenes); the pixels are kept in `cache`."""
+def load(folder, split, cache, pixels):
+    """Returns (u8 [n, 64, 64, 3], list of scenes); `pixels` reads a picture, the results are kept in `cache`."""
     folder, cache = Path(folder), Path(cache) / f"{split}.npy"
     scenes = []
     for line in open(folder / f"scenes_{split}.jsonl"):
@@ -45,10 +29,11 @@ def load(folder, split, cache):
     return np.load(cache, mmap_mode="r"), scenes
 
 
-def grid(scene, side=4):
-    """Targets of the first stage: for each of side x side image tokens the thing that covers it most:
+def grid(scene, placing, side=4):
+    """Targets of the first stage: for each of side x side cells the thing that covers it most:
     kind (0 none, 1-5, 6 digit), colour (0 none), digit value, row, column; -100 where there is nothing to say."""
     s = scene["scene"]
+    fx, fy, left, top = placing(s["width"], s["height"])
     cell = SIZE / side
     best = np.full((side, side), 0.12)
     out = np.full((side, side, 6), -100, dtype=np.int64)
@@ -57,9 +42,8 @@ def grid(scene, side=4):
     if s["digit"]:
         things.append((s["digit"], 6, 0, s["digit"]["value"]))
     for o, kind, colour, value in things:
-        fx, fy = SIZE / s["width"], SIZE / s["height"]
-        x0, x1 = (o["x"] - o["radius"]) * fx, (o["x"] + o["radius"]) * fx
-        y0, y1 = (o["y"] - o["radius"]) * fy, (o["y"] + o["radius"]) * fy
+        x0, x1 = (left + fx * (o["x"] + r) for r in (-o["radius"], o["radius"]))
+        y0, y1 = (top + fy * (o["y"] + r) for r in (-o["radius"], o["radius"]))
         edges = np.arange(side) * cell
         wide = np.clip(np.minimum(x1, edges + cell) - np.maximum(x0, edges), 0, None)
         high = np.clip(np.minimum(y1, edges + cell) - np.maximum(y0, edges), 0, None)

@@ -71,7 +71,7 @@ class Row:
         self.parents, self.ends = [], []
         self.targets = []  # (index of the token before, target id, weight, answer number)
         self.answers = []  # label of each answer, e.g. its question type
-        self.points = []  # (index of the last token of words that name things, the image tokens of these things)
+        self.points = []  # (index of the last token of words that name things, the cells of these things)
 
     def open(self, parent=-1, gap=0):
         self.parents.append(parent)
@@ -85,10 +85,11 @@ class Row:
         self.segments += [segment] * n
         self.ends[segment] = start + n
 
-    def answer(self, segment, ids, label, weight):
-        """Appends an answer with its end mark; the model is taught every token of it."""
+    def answer(self, segment, ids, stop, label, weight):
+        """Appends an answer; the model is taught every token of it, and then `stop`, which the conversation does not keep."""
         at = len(self.ids)
-        self.targets += [(at - 1 + k, t, weight, len(self.answers)) for k, t in enumerate(ids)]
+        told = ids + ([] if stop is None else [stop])
+        self.targets += [(at - 1 + k, t, weight, len(self.answers)) for k, t in enumerate(told)]
         self.answers.append(label)
         self.add(segment, ids)
 
@@ -105,38 +106,36 @@ class Row:
 class Writer:
     """Builds rows from scenes."""
 
-    def __init__(self, tokenizer, image_tokens, single=0.58, suffix=0.7):
+    def __init__(self, tokenizer, family, single=0.58, suffix=0.7):
         """`single`: share of rows without a conversation; `suffix`: share of questions that ask for a short answer."""
-        self.tok, self.cache = tokenizer, {}
+        self.tok, self.family, self.cache = tokenizer, family, {}
         self.single_share, self.suffix = single, suffix
-        self.prefix = self.encode("<|im_start|>User:<fake_token_around_image><global-img>" + "<image>" * image_tokens + "<fake_token_around_image>")
-        self.image_at = self.prefix.index(tokenizer.token_to_id("<image>"))
+        self.prefix, self.image_at = family.prefix(tokenizer)
 
-    def encode(self, text):
-        if text not in self.cache:
+    def cached(self, key, make):
+        if key not in self.cache:
             if len(self.cache) > 200000:
                 self.cache.clear()
-            self.cache[text] = self.tok.encode(text, add_special_tokens=False).ids
-        return self.cache[text]
+            self.cache[key] = make()
+        return self.cache[key]
 
     def ask(self, row, segment, text, first, scene=None):
         """Appends a question; with a scene the model is also taught where the things lie that it names."""
-        head = "" if first == "image" else "<|im_start|>User: " if first == "text" else "\nUser: "
-        whole = head + text + "<end_of_utterance>\nAssistant:"
+        whole, start = self.family.ask(text, first)
+        ids, starts = self.cached((whole, start), lambda: self.pieces(whole, start))
         for words, things, last in named(scene["scene"], text) if scene else []:
             end = (whole.rfind(words) if last else whole.find(words)) + len(words)
-            starts = self.starts(whole)
-            row.points.append((len(row.ids) + sum(start < end for start in starts) - 1, things))
-        row.add(segment, self.encode(whole))
+            row.points.append((len(row.ids) + sum(at < end for at in starts) - 1, things))
+        row.add(segment, ids)
 
-    def starts(self, text):
-        """Where in the text each token starts."""
-        if ("starts", text) not in self.cache:
-            self.cache["starts", text] = [start for start, _ in self.tok.encode(text, add_special_tokens=False).offsets]
-        return self.cache["starts", text]
+    def pieces(self, text, start):
+        """Ids, with the tokenizer's own first token if `start`, and where in the text each token starts."""
+        encoded = self.tok.encode(text, add_special_tokens=start)
+        return encoded.ids, [at for at, _ in encoded.offsets]
 
     def say(self, row, segment, text, label, weight=1.0):
-        row.answer(segment, self.encode(" " + text + "<end_of_utterance>"), label, weight)
+        ids, stop = self.cached(text, lambda: self.family.say(self.tok, text))
+        row.answer(segment, ids, stop, label, weight)
 
     def single(self, scene, rng, budget, kinds=None):
         """One image, several questions about it that do not see each other."""
@@ -222,14 +221,14 @@ RELATION = re.compile(r"[Ii]s the (.+?) (?:left or right of|above or below|left 
 
 
 def named(scene, question, side=4):
-    """What a question names: (words, image tokens that hold the things, whether to take the words' last occurrence)."""
+    """What a question names: (words, cells that hold the things, whether to take the words' last occurrence)."""
     question = question.removesuffix(SUFFIX).rstrip("?")
-    token = lambda o: o["y"] * side // scene["height"] * side + o["x"] * side // scene["width"]
+    cell_of = lambda o: o["y"] * side // scene["height"] * side + o["x"] * side // scene["width"]
     fits = lambda o, words: all(w in (o["colour"], o["kind"], o["kind"] + "s", o["kind"] + "es") for w in words)
-    find = lambda words: [token(o) for o in scene["objects"] if fits(o, words)]
+    find = lambda words: [cell_of(o) for o in scene["objects"] if fits(o, words)]
     looks = lambda text: [w for w in text.split() if w in LOOKS]
     if "digit" in question or "number" in question:
-        found = [("digit" if "digit" in question else "number", [token(scene["digit"])] if scene["digit"] else [], True)]
+        found = [("digit" if "digit" in question else "number", [cell_of(scene["digit"])] if scene["digit"] else [], True)]
     elif "background" in question:
         found = []
     elif pair := RELATION.search(question + "?"):
@@ -237,7 +236,7 @@ def named(scene, question, side=4):
     elif " at the " in question:
         place = question.split(" at the ")[1]
         cell = {"row": int("bottom" in place), "col": int("right" in place)}
-        found = [(place, [token(o) for o in scene["objects"] if o["cell"] == cell], True)]
+        found = [(place, [cell_of(o) for o in scene["objects"] if o["cell"] == cell], True)]
     else:
         words = looks(question)
         found = [(" ".join(words) or "shapes", find(words), True)]
@@ -253,18 +252,18 @@ def scene_questions(scene, rng, kinds=None):
         yield rng.choice(by_type[rng.choices(names, weights)[0]])
 
 
-def corpus(scenes, seed=0):
+def corpus(scenes, family, seed=0):
     """Text the tokenizer learns its merges from."""
     rng = random.Random(seed)
     for scene in scenes:
         for qs in scene["by_type"].values():
             for q in qs:
                 yield q["question"] + SUFFIX
-                yield " " + q["answer"]
+                yield family.corpus_answer(q["answer"])
                 yield rng.choice(RECALL) + q["question"].lower()
-        yield " " + scene["description"]
+        yield family.corpus_answer(scene["description"])
         yield rng.choice(DESCRIBE)
-        yield from (f"\nUser: {q}\nAssistant: {a}" for q, a in [distractor(rng)])
+        yield family.corpus_turn(*distractor(rng))
     for q, a in FACTS.items():
-        yield from [f"\nUser: {q}\nAssistant: {a}"] * 5
-    yield from [NO_IMAGE] * 50
+        yield from [family.corpus_turn(q, a)] * 5
+    yield from [family.corpus_answer(NO_IMAGE)] * 50

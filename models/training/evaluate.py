@@ -1,55 +1,38 @@
-"""Measures a checkpoint with transformers' own classes and greedy generation.
+"""Measures a checkpoint with transformers' classes and greedy generation.
 
-    python models/smolvlm_tiny/evaluate.py --checkpoint models/smolvlm_tiny --dataset datasets/shapes --split test
-    python models/smolvlm_tiny/evaluate.py --checkpoint models/smolvlm_tiny --facts DATA/held --split held
+    python models/training/evaluate.py smolvlm --checkpoint models/smolvlm_tiny --dataset datasets/shapes --split test
+    python models/training/evaluate.py smolvlm --checkpoint models/smolvlm_tiny --facts DATA/held --split held
 
 The first asks the questions of a VQA v2 split and prints exact match by question type, and the same with the images
 shuffled. The second needs `make_shapes --facts`: whole descriptions, and recall by the number of distractor turns.
 """
 import argparse
+import importlib
 import json
-import os
 import random
 from collections import defaultdict
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-import torch
-import transformers as tf
 from PIL import Image
-from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 import conversations
 
 
 class Model:
-    def __init__(self, checkpoint):
-        self.processor = tf.AutoProcessor.from_pretrained(checkpoint)
-        self.processor.image_processor = SmolVLMImageProcessorPil.from_pretrained(checkpoint)
-        self.net = tf.SmolVLMForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    def __init__(self, family, checkpoint):
+        self.reference = importlib.import_module(family).opened(checkpoint)
 
-    def prompt(self, turns):
-        """`turns`: texts, the user's first; an image precedes the first."""
-        messages = []
-        for k, text in enumerate(turns):
-            content = ([{"type": "image"}] if k == 0 else []) + [{"type": "text", "text": text}]
-            messages.append({"role": "assistant" if k % 2 else "user", "content": content})
-        return self.processor.apply_chat_template(messages, add_generation_prompt=True)
-
-    @torch.no_grad()
     def answers(self, conversations_and_images, tokens=8):
         """Greedy answers; conversations of one length go through together, so that nothing is padded."""
-        encoded = [self.processor(text=[self.prompt(turns)], images=[image], return_tensors="pt") for turns, image in conversations_and_images]
+        encoded = [self.reference.encode(turns, image) for turns, image in conversations_and_images]
         groups, out = defaultdict(list), [None] * len(encoded)
         for k, e in enumerate(encoded):
             groups[e["input_ids"].shape[1]].append(k)
-        for length, members in groups.items():
+        for members in groups.values():
             for at in range(0, len(members), 64):
                 part = members[at:at + 64]
-                batch = {name: torch.cat([encoded[k][name] for k in part]) for name in encoded[part[0]]}
-                made = self.net.generate(**batch, max_new_tokens=tokens, do_sample=False)
-                for k, ids in zip(part, made):
-                    out[k] = self.processor.tokenizer.decode(ids[length:], skip_special_tokens=True).strip()
+                for k, text in zip(part, self.reference.generate([encoded[k] for k in part], tokens)):
+                    out[k] = text
         return out
 
 
@@ -123,13 +106,14 @@ def from_facts(model, folder, split, count):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("family", choices=["llava", "phi3v", "smolvlm"])
     a.add_argument("--checkpoint", required=True)
     a.add_argument("--dataset", type=Path)
     a.add_argument("--facts", type=Path)
     a.add_argument("--split", default="test")
     a.add_argument("--count", type=int, default=350)
     args = a.parse_args()
-    model = Model(args.checkpoint)
+    model = Model(args.family, args.checkpoint)
     if args.dataset:
         single_turn(model, args.dataset, args.split)
     if args.facts:
