@@ -58,7 +58,7 @@ pub struct LoadArgs {
     /// Convert the weights to float32, float16 or bfloat16 when loading [default: as stored]
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     pub dtype: Option<Precision>,
-    /// Most tiles an image is cut into (phi3_v only) [default: the checkpoint's, usually 4]
+    /// Most tiles an image is cut into, for Phi-3.5 [default: the checkpoint's, usually 4]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub num_crops: Option<usize>,
 }
