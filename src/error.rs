@@ -1,7 +1,7 @@
 //! What ends a command, and the exit status that says so.
 
 use crate::{
-    backend::{checkpoint_folder::CheckpointError, hub::HubError, registry::RegistryError},
+    backend::{checkpoint_folder::CheckpointError, hub::HubError, registry_error::RegistryError},
     dataset::DatasetError,
     report::Problem,
     results::ResultsError,

@@ -33,7 +33,7 @@
 //! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
 //!
 //! Who answers:
-//! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs`, `backend/resolved.rs` — models by name, opened
+//! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs`, `backend/registry_error.rs`, `backend/resolved.rs` — models by name, opened
 //! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs`, `backend/footprint.rs` — where checkpoints lie, what they need
 //! - `backend/hub/mod.rs`, `backend/hub/settings.rs`, `backend/hub/error.rs`, `backend/hub/event.rs` — checkpoints from the hub
 //! - `backend/hub/client.rs`, `backend/hub/refusal.rs`, `backend/hub/patience.rs` — requests, what a failure means, when to try again
@@ -45,7 +45,7 @@
 //! - `native/tokenizer.rs`, `native/tokenizer/detokenizer.rs`, `native/tokenizer/stop_ids.rs` — text to ids and back
 //! - `native/chat_template.rs`, `native/chat_template/builtin.rs`, `native/chat_template/engine.rs` — conversations as prompts
 //! - `native/image_processor/mod.rs`, `native/image_processor/rgb.rs`, `native/image_processor/error.rs` — images as the reference makes them
-//! - `native/image_processor/decode.rs`, `native/image_processor/jpeg.rs` — files to RGB
+//! - `native/image_processor/decode.rs`, `native/image_processor/jpeg.rs`, `native/image_processor/pixel_limit.rs` — files to RGB
 //! - `native/image_processor/resample.rs`, `native/image_processor/coefficients.rs`, `native/image_processor/filter.rs` — Pillow's resampling
 //! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs`, `native/image_processor/llava_next.rs`, `native/image_processor/phi3v.rs` — the processors: from RGB to frames
 //! - `native/image_processor/fields.rs`, `native/image_processor/size.rs` — their configuration files
@@ -58,8 +58,8 @@
 //! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs` — their networks
 //! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
 //! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/rope_config.rs`, `native/models/vision_config.rs` — config.json
-//! - `native/models/llava/mod.rs`, `native/models/llava/next.rs`, `native/models/llava/unpad.rs` — LLaVA 1.5 and LLaVA-NeXT
-//! - `native/models/llava/config.rs`, `native/models/llava/network.rs` — what the two share
+//! - `native/models/llava/mod.rs`, `native/models/llava/config.rs`, `native/models/llava/network.rs` — LLaVA 1.5 and LLaVA-NeXT
+//! - `native/models/llava/views.rs`, `native/models/llava/unpad.rs` — what the two see of an image
 //! - `native/models/phi3v/mod.rs`, `native/models/phi3v/config.rs`, `native/models/phi3v/layout.rs`, `native/models/phi3v/prompt.rs` — Phi-3-vision
 //! - `native/models/smolvlm/mod.rs`, `native/models/smolvlm/config.rs`, `native/models/smolvlm/prompt.rs` — SmolVLM and Idefics3
 //!

@@ -6,6 +6,7 @@ pub mod hub;
 pub mod hub_cache;
 pub mod manifest;
 pub mod registry;
+pub mod registry_error;
 pub mod resolved;
 pub mod scripted;
 

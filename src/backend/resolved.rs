@@ -8,7 +8,7 @@ use super::{
     hub::HubModel,
     hub_cache::commit_of_snapshot,
     manifest::{BackendKind, Manifest},
-    registry::RegistryError,
+    registry_error::RegistryError,
 };
 use crate::embedded::EmbeddedFolder;
 

@@ -9,13 +9,9 @@ use std::{fs, io, path::Path};
 use image::{
     DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits,
     error::{ImageError as Error, LimitErrorKind},
-    metadata::Orientation,
 };
 
-use super::{error::ImageError, jpeg, rgb::Rgb8Image};
-
-/// Most pixels that are decoded: the number at which Pillow refuses (`2 · MAX_IMAGE_PIXELS`).
-pub const PIXEL_LIMIT: u64 = 178_956_970;
+use super::{error::ImageError, jpeg, pixel_limit::check_size, rgb::Rgb8Image};
 
 /// Scratch memory a decoder may take beside the image itself, in bytes.
 const SCRATCH: u64 = 64 << 20;
@@ -24,7 +20,7 @@ const SCRATCH: u64 = 64 << 20;
 ///
 /// # Errors
 /// [`ImageError`] names the file and says whether it is missing, empty, no image, damaged, of an unsupported
-/// variant or larger than [`PIXEL_LIMIT`]; the size is checked before memory for the pixels is taken.
+/// variant or larger than [`PIXEL_LIMIT`](super::PIXEL_LIMIT); the size is checked before memory for the pixels is taken.
 pub fn load_rgb(path: &Path) -> Result<Rgb8Image, ImageError> {
     let read_error = |source| ImageError::Read { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(read_error)?.is_file() {
@@ -46,19 +42,6 @@ pub fn load_rgb(path: &Path) -> Result<Rgb8Image, ImageError> {
         _ => return Err(ImageError::NotAnImage { path: path.to_owned() }),
     };
     finish(image, path)
-}
-
-/// Refuses sizes beyond [`PIXEL_LIMIT`].
-pub(super) fn check_size(width: u64, height: u64, path: &Path) -> Result<(), ImageError> {
-    if width.saturating_mul(height) > PIXEL_LIMIT {
-        return Err(ImageError::TooLarge {
-            path: path.to_owned(),
-            width,
-            height,
-            limit: PIXEL_LIMIT,
-        });
-    }
-    Ok(())
 }
 
 fn decode(bytes: &[u8], format: ImageFormat, path: &Path) -> Result<DynamicImage, ImageError> {
@@ -141,9 +124,4 @@ fn explain(error: Error, path: &Path) -> ImageError {
         }
         error => ImageError::Damaged { path, detail: error.to_string() },
     }
-}
-
-/// The orientation in an EXIF block (TIFF header first); upright if there is none.
-pub(super) fn orientation(exif: Option<&[u8]>) -> Orientation {
-    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }

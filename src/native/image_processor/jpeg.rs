@@ -6,12 +6,12 @@
 
 use std::path::Path;
 
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, RgbImage, metadata::Orientation};
 use libjpeg_turbo_rs::{Decoder, JpegError, PixelFormat};
 
 use super::{
-    decode::{PIXEL_LIMIT, check_size, orientation},
     error::ImageError,
+    pixel_limit::{PIXEL_LIMIT, check_size},
 };
 
 /// Decodes a whole JPEG file to upright RGB.
@@ -39,4 +39,9 @@ fn explain(error: &JpegError, path: &Path) -> ImageError {
         JpegError::Unsupported(_) => ImageError::Unsupported { path, detail },
         _ => ImageError::Damaged { path, detail },
     }
+}
+
+/// The orientation in an EXIF block (TIFF header first); upright if there is none.
+fn orientation(exif: Option<&[u8]>) -> Orientation {
+    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }

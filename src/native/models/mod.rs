@@ -39,8 +39,7 @@ pub fn load(
 ) -> Result<(Architecture, String), LoadError> {
     let load = match checkpoint.model_type.as_str() {
         "smolvlm" | "idefics3" => smolvlm::load,
-        "llava" => llava::load,
-        "llava_next" => llava::next::load,
+        "llava" | "llava_next" => llava::load,
         "phi3_v" => phi3v::load,
         other => {
             return Err(LoadError::ModelType {

@@ -1,14 +1,17 @@
-//! LLaVA 1.5: a CLIP tower on one square crop, a two-layer projector and a Llama decoder.
-//! Reference: transformers 5.23, `modeling_llava.py` and `processing_llava.py`.
+//! LLaVA 1.5 and LLaVA-NeXT (1.6): a CLIP tower on one square crop, or on the whole image
+//! and its tiles, a two-layer projector and a Llama or Mistral decoder. LLaVA-NeXT leaves
+//! out the features of the padding and closes each row of patches with a newline.
+//! Reference: transformers 5.23, `modeling_llava.py`, `modeling_llava_next.py` and their
+//! processors.
 
-use mlx_rs::{Array, error::Exception};
+use mlx_rs::{Array, error::Exception, ops};
 
 use crate::{
     native::{
         LoadError,
         chat_template::ContentStyle,
         checkpoint::Checkpoint,
-        image_processor::{ClipImageConfig, ImageError, ProcessedImage, RgbView},
+        image_processor::{ImageError, ProcessedImage, RgbView},
         models::{
             Architecture, Family, PromptError,
             decoder::Decoder,
@@ -22,21 +25,24 @@ use crate::{
 
 pub mod config;
 pub mod network;
-pub mod next;
 pub mod unpad;
+pub mod views;
 
 use config::LlavaConfig;
 use network::{VisionNetwork, sanitize};
+use views::Views;
 
 struct Llava {
-    image_config: ClipImageConfig,
+    views: Views,
     image_token: String,
     image_token_id: u32,
-    features_per_frame: usize,
     network: VisionNetwork,
+    /// `[1, text hidden]`; LLaVA-NeXT's.
+    image_newline: Option<Array>,
 }
 
-/// Loads a checkpoint of `model_type` `llava`; also returns the precisions of its tensors.
+/// Loads a checkpoint of `model_type` `llava` or `llava_next`; also returns the precisions
+/// of its tensors.
 ///
 /// # Errors
 /// [`LoadError`] names the file, field or tensor.
@@ -45,30 +51,25 @@ pub fn load(
     options: &LoadOptions,
 ) -> Result<(Architecture, String), LoadError> {
     let config = LlavaConfig::from_json(&checkpoint.config)?;
-    let side = config.vision.image_size;
-    let image_config = match checkpoint.image_settings() {
-        Some(settings) => ClipImageConfig::from_json(settings)?,
-        None => ClipImageConfig::for_side(side),
-    };
-    if image_config.frame() != (side, side) {
-        return Err(LoadError::FrameSize { frame: image_config.frame(), image_size: side });
-    }
+    let is_next = checkpoint.model_type == "llava_next";
+    let views = if is_next { Views::tiled } else { Views::single }(checkpoint, &config)?;
     let text = TextSide::open(checkpoint)?;
     let image_token = special_token(checkpoint, "image_token", "<image>");
     text.check_image_token(&image_token, config.image_token_id)?;
     let weights = Weights::of(checkpoint, options, sanitize)?;
     let root = weights.root();
     let network = VisionNetwork::new(&root, &config)?;
+    let image_newline = if is_next {
+        let newline = root.tensor("image_newline", &[config.text.hidden_size as i32])?;
+        Some(root.compute(|| newline.expand_dims(0))?)
+    } else {
+        None
+    };
     let (model, head) = (root.scope("text_model"), root.scope("lm_head"));
     let decoder = Decoder::new(&model, &head, &config.text, config.tie_word_embeddings)?;
     let precision = weights.finish()?;
-    let family = Llava {
-        image_config,
-        image_token,
-        image_token_id: config.image_token_id,
-        features_per_frame: config.features_per_frame(),
-        network,
-    };
+    let image_token_id = config.image_token_id;
+    let family = Llava { views, image_token, image_token_id, network, image_newline };
     Ok((Architecture::new(family, text, decoder), precision))
 }
 
@@ -78,7 +79,7 @@ impl Family for Llava {
     }
 
     fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
-        self.image_config.process(image)
+        self.views.process(image)
     }
 
     fn tokenize(
@@ -88,7 +89,7 @@ impl Family for Llava {
         images: &[ProcessedImage],
     ) -> Result<TokenizedChat, PromptError> {
         let rendered = text.render(chat, ContentStyle::Parts)?;
-        let positions = vec![self.features_per_frame; images.len()];
+        let positions: Vec<_> = images.iter().map(|image| self.views.positions(image)).collect();
         let expanded = repeat_placeholders(&rendered, &self.image_token, &positions)?;
         Ok(TokenizedChat { token_ids: text.encode(&expanded)?, text: rendered })
     }
@@ -98,7 +99,14 @@ impl Family for Llava {
     }
 
     fn encode(&self, image: &ProcessedImage) -> Result<Array, Exception> {
-        let features = self.network.encode(image)?;
-        features.reshape(&[-1, features.dim(2)])
+        let features = self.network.encode(image)?; // [frames, patches, text hidden]
+        let features = features.reshape(&[-1, features.dim(2)])?;
+        let (Some(rows), Some(newline)) = (self.views.rows(image), &self.image_newline) else {
+            return Ok(features);
+        };
+        let table = ops::concatenate(&[&features, &newline.as_dtype(features.dtype())?], 0)?;
+        let packed = table.take_axis(Array::from_slice(&rows, &[rows.len() as i32]), 0)?;
+        packed.eval()?;
+        Ok(packed)
     }
 }
