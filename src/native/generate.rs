@@ -71,7 +71,9 @@ pub fn generate(
         prefill_ms: 0.0,
         decode_ms: 0.0,
     };
-    let mut first_token = started;
+    // Submitting the next step may block until much of it is done: first the token, and the time.
+    step.token.eval()?;
+    let first_token = Instant::now();
     for n in 1..=options.max_tokens {
         let next = if n < options.max_tokens {
             Some(decoding.advance(&step.token, &tokens.ids)?)
@@ -79,9 +81,6 @@ pub fn generate(
             None
         };
         let id = step.token.try_item_exact::<u32>().map_err(conversion)?;
-        if n == 1 {
-            first_token = Instant::now();
-        }
         tokens.ids.push(id);
         if let Some(logprobs) = &step.logprobs {
             tokens.logprobs.push(top_logprobs(logprobs, id, options.logprobs)?);
