@@ -1,4 +1,5 @@
-//! Image processing at the settings of SmolVLM2-500M (longest edge 2048, tiles of 512, Lanczos), on one thread.
+//! Image processing on one thread: every step at the settings of SmolVLM2-500M (longest edge 2048, tiles of 512,
+//! Lanczos), and the processors of LLaVA-1.5, LLaVA-NeXT and Phi-3.5-vision (4 and 16 tiles) at theirs.
 //!
 //! `tests/reference/time_pillow.py` times the same work on the same images in Pillow.
 
@@ -8,7 +9,10 @@ use std::{f64::consts::TAU, fs, path::PathBuf};
 
 use divan::Bencher;
 use serde_json::json;
-use vlm_test::native::image_processor::{Idefics3ImageConfig, Rgb8Image, load_rgb};
+use vlm_test::native::image_processor::{
+    ClipImageConfig, Idefics3ImageConfig, LlavaNextImageConfig, Phi3vImageConfig, Rgb8Image,
+    load_rgb,
+};
 
 fn main() {
     divan::main();
@@ -70,4 +74,24 @@ fn decode(bencher: Bencher, name: &str) {
 fn decode_resize_and_tile(bencher: Bencher, name: &str) {
     let (path, config) = (file(name), config());
     bencher.bench_local(|| load_rgb(&path).and_then(|image| config.process(image.view())));
+}
+
+#[divan::bench(args = [(640, 480), (1024, 1024)], sample_count = 20)]
+fn clip(bencher: Bencher, (width, height): (usize, usize)) {
+    let (image, config) = (scene(width, height), ClipImageConfig::for_side(336));
+    bencher.bench_local(|| config.process(image.view()));
+}
+
+#[divan::bench(args = [(640, 480), (1024, 1024)], sample_count = 20)]
+fn llava_next(bencher: Bencher, (width, height): (usize, usize)) {
+    let pinpoints = vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)];
+    let (image, config) = (scene(width, height), LlavaNextImageConfig::for_side(336, pinpoints));
+    bencher.bench_local(|| config.process(image.view()));
+}
+
+#[divan::bench(args = [(640, 480, 4), (1024, 1024, 4), (640, 480, 16), (1024, 1024, 16)], sample_count = 20)]
+fn phi3v(bencher: Bencher, (width, height, num_crops): (usize, usize, usize)) {
+    let image = scene(width, height);
+    let config = Phi3vImageConfig::for_side(336).with_num_crops(num_crops);
+    bencher.bench_local(|| config.process(image.view()));
 }

@@ -21,6 +21,7 @@ const AFTER_HELP: &str = "Examples:
   vlm-test vqa --models smolvlm,phi35_vision       compare two models
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
   vlm-test models                                  what is known and what can run here
+  vlm-test models pull smolvlm                     fetch its weights now, not at its first use
 
 Exit status: 0 all answered, 1 a question failed, 2 wrong usage, 3 could not test,
 70 internal error, 130 interrupted.";
@@ -32,7 +33,8 @@ pub enum Command {
     Vqa(VqaArgs),
     /// Ask one question, about images or not
     Ask(AskArgs),
-    /// List the known models: where their weights are, their size, whether they run here
+    /// List the known models: where their weights are, their size, whether they run here;
+    /// or fetch them
     Models(ModelsArgs),
     /// Serve one model to the process that started this one
     #[command(hide = true)]
@@ -74,8 +76,8 @@ pub struct VqaArgs {
     /// How many questions to ask each model [default: 20, or all if there are fewer]
     #[arg(long, short = 'n', value_name = "N", value_parser = positive)]
     pub questions: Option<usize>,
-    /// Models to ask, by name or checkpoint folder; several separated by commas or spaces
-    #[arg(long, short, value_name = "NAME|DIR", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
+    /// Models to ask, by name, checkpoint folder or repository; several separated by commas or spaces
+    #[arg(long, short, value_name = "NAME|DIR|OWNER/NAME", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
     pub models: Vec<String>,
     /// Dataset to ask, by name or folder in VQA v2 layout
     #[arg(long, short, value_name = "NAME|DIR", default_value = "shapes")]
@@ -104,6 +106,9 @@ pub struct VqaArgs {
     /// Folder for the results [default: results/TIME-vqa]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Never use the network: models that are not on this machine are not fetched
+    #[arg(long)]
+    pub offline: bool,
     /// Print results.json on standard output, and nothing else there
     #[arg(long, action = ArgAction::SetTrue)]
     pub json: bool,
@@ -117,8 +122,8 @@ pub struct VqaArgs {
 pub struct AskArgs {
     /// The question
     pub question: String,
-    /// Model to ask, by name or checkpoint folder
-    #[arg(long, short, value_name = "NAME|DIR", default_value = "smolvlm_tiny")]
+    /// Model to ask, by name, checkpoint folder or repository
+    #[arg(long, short, value_name = "NAME|DIR|OWNER/NAME", default_value = "smolvlm_tiny")]
     pub model: String,
     /// Image to show; may be given several times
     #[arg(long, short, value_name = "FILE")]
@@ -147,6 +152,9 @@ pub struct AskArgs {
     /// How the model is loaded.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Never use the network: a model that is not on this machine is not fetched
+    #[arg(long)]
+    pub offline: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -154,10 +162,38 @@ pub struct AskArgs {
 
 /// `vlm-test models`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ModelsArgs {
+    /// What to do instead of listing.
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
     /// Print a JSON list
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `vlm-test models` can do besides listing.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// Fetch weights from the Hugging Face hub into its cache on this machine
+    Pull(PullArgs),
+}
+
+/// `vlm-test models pull`.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Models to fetch, by name or repository
+    #[arg(value_name = "NAME|OWNER/NAME[@REVISION]", required = true)]
+    pub models: Vec<String>,
+    /// Fetch nothing: only look whether they are here
+    #[arg(long)]
+    pub offline: bool,
+    /// Print a JSON list, and no progress
+    #[arg(long)]
+    pub json: bool,
+    /// Print no progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -1,7 +1,7 @@
 //! What ends a command, and the exit status that says so.
 
 use crate::{
-    backend::{checkpoint_folder::CheckpointError, registry::RegistryError},
+    backend::{checkpoint_folder::CheckpointError, hub::HubError, registry::RegistryError},
     dataset::DatasetError,
     report::Problem,
     results::ResultsError,
@@ -65,6 +65,17 @@ impl From<RegistryError> for CommandError {
             | RegistryError::Checkpoint(_)
             | RegistryError::Embedded(_) => Self::new(ExitStatus::CouldNotTest, error),
         }
+    }
+}
+
+impl From<HubError> for CommandError {
+    fn from(error: HubError) -> Self {
+        let status = match error {
+            HubError::Interrupted => ExitStatus::Interrupted,
+            HubError::Setting { .. } => ExitStatus::Usage,
+            _ => ExitStatus::CouldNotTest,
+        };
+        Self::new(status, error)
     }
 }
 

@@ -18,7 +18,7 @@
 //!
 //! From the command line to an exit status:
 //! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
-//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/ask.rs`, `commands/models.rs` — one file a subcommand
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs`, `commands/fetch.rs` — one file a subcommand
 //! - `embedded.rs` — the shipped model and dataset as part of the program
 //!
 //! What is asked and how it is judged:
@@ -33,8 +33,11 @@
 //! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
 //!
 //! Who answers:
-//! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs` — models by name, opened
-//! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs` — where checkpoints lie
+//! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs`, `backend/resolved.rs` — models by name, opened
+//! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs`, `backend/footprint.rs` — where checkpoints lie, what they need
+//! - `backend/hub/mod.rs`, `backend/hub/settings.rs`, `backend/hub/error.rs`, `backend/hub/event.rs` — checkpoints from the hub
+//! - `backend/hub/client.rs`, `backend/hub/refusal.rs`, `backend/hub/patience.rs` — requests, what a failure means, when to try again
+//! - `backend/hub/listing.rs`, `backend/hub/transfer.rs`, `backend/hub/checksum.rs`, `backend/hub/store.rs` — files, verified, into the cache
 //! - `backend/scripted.rs`, `backend/scripted/faults.rs` — canned answers and real faults, to test everything else
 //! - `native/mod.rs`, `native/model.rs`, `native/load_error.rs` — a checkpoint that answers
 //! - `native/checkpoint.rs`, `native/checkpoint/json.rs`, `native/checkpoint/quantization.rs`, `native/checkpoint/weight_files.rs` — the files of a checkpoint
@@ -50,6 +53,7 @@
 //! - `native/generate.rs`, `native/sampler.rs` — prefill, decode, choice of tokens
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
+//! - `native/nn/product.rs` — products of matrices on each backend
 //! - `native/models/mod.rs`, `native/models/architecture.rs` — what a family is and what all families share
 //! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs` — their networks
 //! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
@@ -73,7 +77,7 @@
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
-//! - `report/table.rs`, `report/models.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/table.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
 
 pub mod backend;

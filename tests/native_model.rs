@@ -5,15 +5,14 @@
 
 mod support_native;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
-use mlx_rs::{Array, Dtype, ops, ops::indexing::TryIndexOp};
+use mlx_rs::{Array, Dtype};
 use serde_json::json;
-use support_native::{Copy, FIXTURES, ask, chat, checkpoint, load, options};
+use support_native::{Copy, ask, chat, checkpoint, fixtures, load, options};
 use vlm_test::{
     native::{
         checkpoint::Checkpoint,
-        generate::{PREFILL_CHUNK, generate},
         models::{self, Architecture},
     },
     vlm::{
@@ -26,97 +25,6 @@ fn architecture(fixture: &str) -> Architecture {
     models::load(&Checkpoint::open(&checkpoint(fixture)).unwrap(), &LoadOptions::default())
         .unwrap()
         .0
-}
-
-/// Embeddings `[1, n, hidden]` of a question about images.
-fn embeddings(model: &Architecture, images: &[usize]) -> Array {
-    let prompt = model.prompt(&chat(images, "How many are there?")).unwrap();
-    let features = model.vision_features(&prompt.images).unwrap();
-    model.embed_prompt(&prompt.token_ids, features.as_ref()).unwrap()
-}
-
-fn logprobs(logits: &Array) -> Vec<f32> {
-    let normal = logits.subtract(ops::logsumexp(logits, false).unwrap()).unwrap();
-    normal.to_vec_exact().unwrap()
-}
-
-/// Log-probabilities after all of `embeddings`, in one pass.
-fn in_one_pass(model: &Architecture, embeddings: &Array) -> Vec<f32> {
-    let mut cache = model.new_cache(0, 0);
-    logprobs(&model.logits(embeddings.clone(), &mut cache).unwrap())
-}
-
-fn assert_near(left: &[f32], right: &[f32], tolerance: f32, what: &str) {
-    let worst = left.iter().zip(right).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(left.len() == right.len() && worst < tolerance, "{what}: off by {worst}");
-}
-
-#[test]
-fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
-    for fixture in ["smolvlm_float32", "idefics3_8bit"] {
-        let model = architecture(fixture);
-        let whole = embeddings(&model, &[0, 2]);
-        let length = whole.dim(1);
-        let expected = in_one_pass(&model, &whole);
-        for piece in [1, 7, length / 2, length - 1] {
-            let mut cache = model.new_cache(0, 0);
-            let mut last = None;
-            for start in (0..length).step_by(piece as usize) {
-                let end = length.min(start + piece);
-                let x = whole.try_index((.., start..end, ..)).unwrap();
-                last = Some(model.logits(x, &mut cache).unwrap());
-            }
-            let found = logprobs(&last.unwrap());
-            assert_near(&found, &expected, 1e-4, &format!("{fixture} in pieces of {piece}"));
-        }
-    }
-}
-
-#[test]
-fn prefill_in_chunks_and_decoding_equal_one_pass_over_everything() {
-    let model = architecture("smolvlm_float32");
-    let prompt = embeddings(&model, &[0, 1, 0, 2, 0, 0]);
-    assert!(prompt.dim(1) > PREFILL_CHUNK, "{:?} fits into one chunk", prompt.shape());
-    let options = GenerationOptions { logprobs: usize::MAX, ..options(6) };
-    let tokens = generate(&model, prompt.clone(), &BTreeSet::new(), &options, |_| {}).unwrap();
-    let mut so_far = prompt;
-    for (n, (id, step)) in tokens.ids.iter().zip(&tokens.logprobs).enumerate() {
-        let mut found = vec![0.0; step.top.len()];
-        step.top.iter().for_each(|top| found[top.token_id as usize] = top.logprob);
-        let expected = in_one_pass(&model, &so_far);
-        assert_near(&found, &expected, 1e-4, &format!("token {n}"));
-        let next = model.embed_tokens(&Array::from_slice(&[*id], &[1])).unwrap();
-        so_far = ops::concatenate(&[&so_far, &next], 1).unwrap();
-    }
-    assert_eq!(tokens.ids.len(), 6);
-}
-
-/// Token ids of each answer, in the order of `order`.
-fn answers(fixture: &str, chats: &[Chat], order: &[usize]) -> Vec<(usize, Vec<u32>)> {
-    let mut model = load(fixture);
-    let mut answers: Vec<_> = order
-        .iter()
-        .map(|&number| (number, ask(&mut model, &chats[number], &options(10)).token_ids))
-        .collect();
-    answers.sort();
-    answers
-}
-
-#[test]
-fn the_order_of_questions_changes_no_answer() {
-    let chats = [
-        chat(&[0], "How many are there?"),
-        chat(&[], "What colour is the shape?"),
-        chat(&[1, 2], "What colour is the shape?"),
-        chat(&[2], "describe"),
-    ];
-    for fixture in FIXTURES {
-        let expected = answers(fixture, &chats, &[0, 1, 2, 3]);
-        assert_eq!(answers(fixture, &chats, &[3, 1, 2, 0]), expected, "{fixture}");
-        assert_eq!(answers(fixture, &chats, &[2, 0, 3, 1]), expected, "{fixture}");
-        // A text question that no image question preceded.
-        assert_eq!(answers(fixture, &chats, &[1])[0], expected[1], "{fixture}");
-    }
 }
 
 #[test]
@@ -194,16 +102,19 @@ fn a_sampled_token_has_its_own_logprob_even_outside_the_top() {
 
 #[test]
 fn the_pieces_of_an_answer_join_to_it() {
-    for fixture in FIXTURES {
-        let mut model = load(fixture);
+    let chat = chat(&[0], "Qu'est-ce que c'est? 12 €");
+    let mut longest = 0;
+    for fixture in fixtures() {
+        let mut model = load(&fixture);
         let mut pieces = Vec::new();
-        let chat = chat(&[0], "Qu'est-ce que c'est? 12 €");
         let options = GenerationOptions { temperature: 1.5, ..options(60) };
         let answer =
             model.generate(&chat, &options, &mut |piece| pieces.push(piece.to_owned())).unwrap();
         assert_eq!(pieces.concat(), answer.answer, "{fixture}");
-        assert!(pieces.iter().all(|piece| !piece.is_empty()) && pieces.len() > 1, "{fixture}");
+        assert!(pieces.iter().all(|piece| !piece.is_empty()), "{fixture}");
+        longest = longest.max(pieces.len());
     }
+    assert!(longest > 20, "no answer has more than {longest} pieces");
 }
 
 /// An answer under a checkpoint that names `stop` as its end of sequence.
@@ -291,6 +202,9 @@ fn half_precision_stays_half_from_pixels_to_cache() {
     for (fixture, dtype) in [
         ("smolvlm_float16_mlx", Dtype::Float16),
         ("idefics3_bfloat16_tied", Dtype::Bfloat16),
+        ("llava_4bit_bare", Dtype::Float16),
+        ("llava_bfloat16_full", Dtype::Bfloat16),
+        ("phi3_v_bfloat16_1_crop", Dtype::Bfloat16),
         ("smolvlm_float32", Dtype::Float32),
     ] {
         let model = architecture(fixture);

@@ -14,22 +14,38 @@ use crate::support::{Place, Run};
 const DATASET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/shapes");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/smolvlm_tiny");
 
-/// The results of a run of all shipped questions.
-fn all_answers() -> Value {
+/// What came of all shipped questions.
+fn summary_of_all_answers(model: &str) -> Value {
     let arguments =
-        ["vqa", "--models", MODEL, "--dataset", DATASET, "--questions", "600", "--json"];
-    Place::new().run(&arguments).ended(0).json()
+        ["vqa", "--models", model, "--dataset", DATASET, "--questions", "600", "--json"];
+    let results = Place::new().run(&arguments).ended(0).json();
+    results["models"][0]["summary"].clone()
 }
 
-#[test]
-fn the_shipped_model_answers_the_held_out_questions_of_every_type() {
-    let results = all_answers();
-    let summary = &results["models"][0]["summary"];
+fn assert_right_in_every_type(summary: &Value) {
     assert_eq!(summary["coverage"]["answered"], 600);
     assert!(summary["accuracy"]["exact_match"].as_f64().unwrap() >= 0.95, "{summary}");
     for (name, group) in summary["by_question_type"].as_object().unwrap() {
         assert!(group["official"].as_f64().unwrap() >= 0.85, "{name}: {group}");
     }
+}
+
+#[test]
+fn the_llava_in_the_repository_answers_the_held_out_questions_of_every_type() {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/llava_tiny");
+    assert_right_in_every_type(&summary_of_all_answers(model));
+}
+
+#[test]
+fn the_phi_3_vision_in_the_repository_answers_the_held_out_questions_of_every_type() {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/phi3v_tiny");
+    assert_right_in_every_type(&summary_of_all_answers(model));
+}
+
+#[test]
+fn the_shipped_model_answers_the_held_out_questions_of_every_type() {
+    let summary = summary_of_all_answers(MODEL);
+    assert_right_in_every_type(&summary);
     let memory = &summary["memory"];
     assert_eq!(memory["active_growth_bytes"], 0, "{memory}");
 }

@@ -275,3 +275,17 @@ fn a_folder_whose_name_is_not_utf_8_loads() {
     let parent = tempfile::tempdir().unwrap();
     loads_from(&parent.path().join(OsStr::from_bytes(b"w\xff")));
 }
+
+#[test]
+fn a_checkpoint_without_image_settings_takes_the_published_ones() {
+    let given = Copy::of("smolvlm_float32");
+    let absent = Copy::of("smolvlm_float32");
+    for file in ["preprocessor_config.json", "processor_config.json"] {
+        fs::remove_file(absent.path().join(file)).unwrap();
+    }
+    // The published models have four tiles along the longer side, the fixture three.
+    given.edit_json("preprocessor_config.json", |settings| {
+        settings["size"]["longest_edge"] = json!(4 * 54);
+    });
+    assert_eq!(absent.answer(), given.answer());
+}

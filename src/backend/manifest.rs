@@ -7,6 +7,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::hub::{HubModel, is_revision};
+
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -36,6 +38,18 @@ pub enum ManifestError {
         path: PathBuf,
         /// The model.
         name: String,
+    },
+    /// The repository or its revision cannot exist.
+    #[error("{}: {field} '{value}' must be {expected}", path.display())]
+    Repository {
+        /// The manifest.
+        path: PathBuf,
+        /// `repository` or `revision`.
+        field: &'static str,
+        /// What it says.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
     },
 }
 
@@ -134,7 +148,17 @@ impl Manifest {
         if manifest.path.is_none() && manifest.repository.is_none() {
             return Err(ManifestError::Nowhere { path: path.to_owned(), name: manifest.name });
         }
-        Ok(manifest)
+        let wrong = |field, value: &String, expected| {
+            let (path, value) = (path.to_owned(), value.clone());
+            Err(ManifestError::Repository { path, field, value, expected })
+        };
+        match (&manifest.repository, &manifest.revision) {
+            (Some(it), _) if it.contains('@') || HubModel::parse(it).is_none() => {
+                wrong("repository", it, "owner/name")
+            }
+            (_, Some(it)) if !is_revision(it) => wrong("revision", it, "a branch, tag or commit"),
+            _ => Ok(manifest),
+        }
     }
 
     /// Whether `name` means this model.

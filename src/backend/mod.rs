@@ -1,9 +1,12 @@
 //! Who answers: finds the model that a name means and opens it.
 
 pub mod checkpoint_folder;
+pub mod footprint;
+pub mod hub;
 pub mod hub_cache;
 pub mod manifest;
 pub mod registry;
+pub mod resolved;
 pub mod scripted;
 
 use std::path::Path;

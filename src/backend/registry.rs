@@ -7,11 +7,14 @@ use std::{
 };
 
 use super::{
-    checkpoint_folder::{CheckpointError, CheckpointFolder, check_built},
+    checkpoint_folder::{CheckpointError, CheckpointFolder},
+    hub::HubModel,
     hub_cache::{HubCache, repository_of_snapshot},
-    manifest::{BackendKind, Manifest, ManifestError},
+    manifest::{Manifest, ManifestError},
 };
 use crate::embedded::{self, EmbeddedError, EmbeddedFolder};
+
+pub use super::resolved::{Location, ResolvedModel};
 
 /// The manifests that are part of the program, by file name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -71,106 +74,6 @@ pub enum RegistryError {
 
 fn hint(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
-}
-
-/// Where a model lies.
-#[derive(Debug, Clone)]
-pub enum Location {
-    /// On this machine: a checkpoint folder, or a script.
-    Present(PathBuf),
-    /// In the program, to be unpacked.
-    Embedded(EmbeddedFolder),
-    /// Not here.
-    Missing {
-        /// How to get it.
-        hint: String,
-    },
-}
-
-/// A model that a name or path means.
-#[derive(Debug, Clone)]
-pub struct ResolvedModel {
-    /// What is known of it.
-    pub manifest: Manifest,
-    /// Where it lies.
-    pub location: Location,
-}
-
-impl ResolvedModel {
-    /// The `model_type`: that of its config.json where it lies here, else the manifest's.
-    pub fn model_type(&self) -> Option<String> {
-        let folder = self.folder().map(|folder| folder.model_type);
-        folder.or_else(|| self.manifest.model_type.clone())
-    }
-
-    /// Whether this program has code to run it.
-    pub fn is_built(&self) -> bool {
-        match self.manifest.backend {
-            BackendKind::Scripted => true,
-            BackendKind::Native => {
-                self.model_type().is_none_or(|it| check_built(&self.manifest.name, &it).is_ok())
-            }
-        }
-    }
-
-    /// Size of all its files on this machine in bytes.
-    pub fn size_on_disk(&self) -> Option<u64> {
-        match &self.location {
-            Location::Embedded(folder) => Some(size(folder, "")),
-            Location::Present(_) | Location::Missing { .. } => {
-                self.folder().map(|folder| folder.size_on_disk)
-            }
-        }
-    }
-
-    /// Size of its weights in bytes: on this machine if they are here, else as published.
-    /// Models run heaviest first.
-    pub fn weight_bytes(&self) -> Option<u64> {
-        let here = match &self.location {
-            Location::Embedded(folder) => Some(size(folder, ".safetensors")),
-            Location::Present(_) | Location::Missing { .. } => {
-                self.folder().map(|folder| folder.weight_bytes)
-            }
-        };
-        here.or(self.manifest.weight_bytes)
-    }
-
-    /// Makes sure that the model can be run and returns where it lies, unpacking it from
-    /// the program if needed.
-    ///
-    /// # Errors
-    /// [`RegistryError`] when it is not here, not built yet or not what its manifest says.
-    pub fn ready(&self) -> Result<PathBuf, RegistryError> {
-        if let (BackendKind::Native, Some(model_type)) =
-            (self.manifest.backend, &self.manifest.model_type)
-        {
-            check_built(&self.manifest.name, model_type)?;
-        }
-        let path = match &self.location {
-            Location::Present(path) => path.clone(),
-            Location::Embedded(folder) => folder.unpack()?,
-            Location::Missing { hint } => {
-                let (model, hint) = (self.manifest.name.clone(), hint.clone());
-                return Err(RegistryError::Missing { model, hint });
-            }
-        };
-        if self.manifest.backend == BackendKind::Native {
-            CheckpointFolder::open(&path)?.check(&self.manifest)?;
-        }
-        Ok(path)
-    }
-
-    fn folder(&self) -> Option<CheckpointFolder> {
-        match &self.location {
-            Location::Present(path) => CheckpointFolder::open(path).ok(),
-            Location::Embedded(_) | Location::Missing { .. } => None,
-        }
-    }
-}
-
-fn size(folder: &EmbeddedFolder, suffix: &str) -> u64 {
-    let files = folder.files.iter().filter(|(name, _)| name.ends_with(suffix));
-    files.map(|(_, bytes)| bytes.len() as u64).sum()
 }
 
 #[derive(Debug, Clone)]
@@ -248,7 +151,8 @@ impl Registry {
     }
 
     /// The model called `name_or_path`, or the checkpoint folder or manifest that lies
-    /// there. A name goes before a path; `./name` is always a path.
+    /// there, or the repository `owner/name[@revision]` of the hub. A name goes before a path,
+    /// and a path before a repository; `./name` is always a path.
     ///
     /// # Errors
     /// [`RegistryError::Unknown`] with the nearest name, or what is wrong at the path.
@@ -268,7 +172,20 @@ impl Registry {
             let entry = Entry { manifest: Manifest::read(path)?, file: path.to_owned() };
             return Ok(self.locate(&entry));
         }
-        Err(self.unknown(name_or_path))
+        match HubModel::parse(name_or_path) {
+            Some(model) if !is_in_a_folder(path) => Ok(self.of_hub(model)),
+            _ => Err(self.unknown(name_or_path)),
+        }
+    }
+
+    /// A repository that no manifest describes.
+    fn of_hub(&self, model: HubModel) -> ResolvedModel {
+        let name = model.repository.rsplit('/').next().unwrap_or_default();
+        let mut manifest = Manifest::of_checkpoint(name);
+        manifest.revision = model.revision;
+        manifest.repository = Some(model.repository);
+        let location = self.location(&manifest, Path::new(""));
+        ResolvedModel { manifest, location }
     }
 
     /// A manifest that was left out must not be replaced in silence by a built-in one.
@@ -299,6 +216,17 @@ impl Registry {
         ResolvedModel { manifest, location }
     }
 
+    fn how_to_get(&self, manifest: &Manifest, beside: Option<PathBuf>) -> String {
+        let Some(repository) = &manifest.repository else {
+            let place = beside.or_else(|| manifest.path.clone()).unwrap_or_default();
+            return format!("expected at {}", place.display());
+        };
+        let revision = manifest.revision.as_ref().map(|it| format!("@{it}")).unwrap_or_default();
+        let is_known = self.entries.iter().any(|entry| entry.manifest.name == manifest.name);
+        let name = if is_known { manifest.name.clone() } else { format!("{repository}{revision}") };
+        format!("get them with `vlm-test models pull {name}`")
+    }
+
     fn location(&self, manifest: &Manifest, file: &Path) -> Location {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = manifest.path.as_ref().and_then(|path| Some(folder?.join(path)));
@@ -313,7 +241,7 @@ impl Registry {
             beside => match embedded {
                 Some(folder) => Location::Embedded(*folder),
                 None => downloaded().map_or_else(
-                    || Location::Missing { hint: how_to_get(manifest, beside) },
+                    || Location::Missing { hint: self.how_to_get(manifest, beside) },
                     Location::Present,
                 ),
             },
@@ -321,13 +249,9 @@ impl Registry {
     }
 }
 
-fn how_to_get(manifest: &Manifest, beside: Option<PathBuf>) -> String {
-    let Some(repository) = &manifest.repository else {
-        let place = beside.or_else(|| manifest.path.clone()).unwrap_or_default();
-        return format!("expected at {}", place.display());
-    };
-    let revision = manifest.revision.as_ref().map(|it| format!(" --revision {it}"));
-    format!("get them with `hf download {repository}{}`", revision.unwrap_or_default())
+/// Whether what is missing is rather a file of the user's than a repository.
+fn is_in_a_folder(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && folder.is_dir())
 }
 
 /// `manifest`, unless one of `added` has its name or an alias of it.

@@ -9,13 +9,13 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{LOAD_LIMIT, catch_interrupts, this_program};
+use super::{LOAD_LIMIT, catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
 use crate::{
     backend::registry::Registry,
     cli::AskArgs,
     error::{CommandError, ExitStatus},
     memory::{CleanupSchedule, QuestionMemory, StepCounter},
-    report::{answer, console, json as render},
+    report::{ConsoleOptions, answer, console, json as render},
     vlm::{
         Chat, Content, FinishReason, Generation, GenerationOptions, Message, Timings, TokenLogprob,
         Usage,
@@ -46,8 +46,11 @@ struct Printed<'a> {
 /// # Errors
 /// [`CommandError`] when the model cannot be opened or has no answer.
 pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
-    let model = Registry::load()?.resolve(&args.model)?;
+    let mut model = Registry::load()?.resolve(&args.model)?;
+    check_load_options(&args.load, std::iter::once(&model))?;
     let chat = chat(args)?;
+    let options = ConsoleOptions { json: args.json, ..ConsoleOptions::default() };
+    fetch_missing(std::slice::from_mut(&mut model), args.offline, options)?;
     let load = Load {
         path: model.ready()?,
         manifest: model.manifest,

@@ -1,17 +1,23 @@
 //! One file per subcommand: from arguments to exit status.
 
 pub mod ask;
+mod fetch;
 pub mod models;
+mod pull;
 pub mod vqa;
 
 use std::{
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use crate::{
-    cli::Command,
+    backend::registry::ResolvedModel,
+    cli::{Command, LoadArgs},
     error::{CommandError, ExitStatus},
 };
 
@@ -36,17 +42,37 @@ pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     }
 }
 
-/// Lets Ctrl-C finish the record instead of cutting it off.
+/// Lets Ctrl-C finish the record instead of cutting it off. May be called again.
 fn catch_interrupts() -> Result<&'static AtomicBool, CommandError> {
-    ctrlc::set_handler(|| {
-        if INTERRUPT.swap(true, Ordering::Relaxed) {
-            std::process::exit(ExitStatus::Interrupted as i32);
+    static CAUGHT: OnceLock<Result<(), String>> = OnceLock::new();
+    let caught = CAUGHT.get_or_init(|| {
+        let handler = || {
+            if INTERRUPT.swap(true, Ordering::Relaxed) {
+                std::process::exit(ExitStatus::Interrupted as i32);
+            }
+        };
+        ctrlc::set_handler(handler).map_err(|error| error.to_string())
+    });
+    match caught {
+        Ok(()) => Ok(&INTERRUPT),
+        Err(error) => {
+            Err(CommandError::new(ExitStatus::Internal, format!("cannot catch Ctrl-C: {error}")))
         }
-    })
-    .map_err(|error| {
-        CommandError::new(ExitStatus::Internal, format!("cannot catch Ctrl-C: {error}"))
-    })?;
-    Ok(&INTERRUPT)
+    }
+}
+
+/// Refuses an option that none of the chosen models would heed.
+fn check_load_options<'a>(
+    args: &LoadArgs,
+    mut models: impl Iterator<Item = &'a ResolvedModel>,
+) -> Result<(), CommandError> {
+    // What is not here yet may be anything.
+    let heeds_crops = |model: &ResolvedModel| model.model_type().is_none_or(|it| it == "phi3_v");
+    if args.num_crops.is_none() || models.any(heeds_crops) {
+        return Ok(());
+    }
+    Err(CommandError::usage("--num-crops is for phi3_v models, and none was chosen".to_owned())
+        .hint("leave it out"))
 }
 
 /// The program that workers are started from: this one.

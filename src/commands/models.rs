@@ -1,18 +1,23 @@
 //! `vlm-test models`: what is known, where it is, whether it can run here.
 
+use super::pull;
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
-    cli::ModelsArgs,
+    cli::{ModelsAction, ModelsArgs},
     error::{CommandError, ExitStatus},
     memory::physical_memory,
-    report::{ModelRow, console, json, models},
+    report::{ModelRow, Problem, console, json, models},
 };
 
 /// Carries out the command.
 ///
 /// # Errors
-/// [`CommandError`] when the program's own manifests are broken or nothing can be printed.
+/// [`CommandError`] when the program's own manifests are broken or nothing can be printed,
+/// and those of `pull`.
 pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
+    if let Some(ModelsAction::Pull(args)) = &args.action {
+        return pull::run(args);
+    }
     let registry = Registry::load()?;
     let memory = physical_memory();
     let rows: Vec<ModelRow> = registry.models().map(|model| row(&model, memory)).collect();
@@ -23,14 +28,15 @@ pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
     };
     console::print(&text)?;
     for error in registry.broken() {
-        console::print_problem(&crate::report::Problem::new(error.to_string()));
+        console::print_problem(&Problem::new(error.to_string()));
     }
     Ok(ExitStatus::Pass)
 }
 
 fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
-    let weight_bytes = model.weight_bytes();
-    let status = status(model, weight_bytes, memory);
+    let footprint = model.footprint();
+    let fits = footprint.zip(memory).map(|(footprint, memory)| footprint.fits(memory));
+    let status = status(model, fits);
     let place = match &model.location {
         Location::Present(path) => path.to_string_lossy().into_owned(),
         Location::Embedded(_) => "built in".to_owned(),
@@ -40,7 +46,13 @@ fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
         name: model.manifest.name.clone(),
         aliases: model.manifest.aliases.clone(),
         family: model.model_type().unwrap_or_default(),
-        weight_bytes,
+        repository: model.manifest.repository.clone(),
+        revision: model.manifest.revision.clone(),
+        commit: model.commit(),
+        size_on_disk: model.size_on_disk(),
+        weight_bytes: model.weight_bytes(),
+        memory_bytes: footprint.map(|footprint| footprint.total()),
+        fits,
         runnable: status.is_ok(),
         status: status.as_ref().map_or_else(|unfit| unfit.word, |()| "ready").to_owned(),
         problem: status.err().and_then(|unfit| unfit.problem),
@@ -55,7 +67,7 @@ struct Unfit {
     problem: Option<String>,
 }
 
-fn status(model: &ResolvedModel, weights: Option<u64>, memory: Option<u64>) -> Result<(), Unfit> {
+fn status(model: &ResolvedModel, fits: Option<bool>) -> Result<(), Unfit> {
     let unfit = |word| Err(Unfit { word, problem: None });
     if !model.is_built() {
         return unfit("family not built yet");
@@ -66,8 +78,8 @@ fn status(model: &ResolvedModel, weights: Option<u64>, memory: Option<u64>) -> R
     if let Err(error) = model.ready() {
         return Err(Unfit { word: "unusable", problem: Some(error.to_string()) });
     }
-    match (weights, memory) {
-        (Some(weights), Some(memory)) if weights > memory => unfit("larger than memory"),
+    match fits {
+        Some(false) => unfit("too large here"),
         _ => Ok(()),
     }
 }

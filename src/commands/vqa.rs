@@ -8,7 +8,7 @@ use std::{
     sync::Mutex,
 };
 
-use super::{LOAD_LIMIT, catch_interrupts, this_program};
+use super::{LOAD_LIMIT, catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::VqaArgs,
@@ -35,7 +35,9 @@ const DEFAULT_QUESTIONS: usize = 20;
 /// cannot be written.
 pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
     let models = models(args)?;
+    check_load_options(&args.load, models.iter())?;
     let dataset = load_dataset(args)?;
+    let models = with_weights(args, models)?;
     let folder = RunDir::create(args.output.as_deref(), "vqa")?;
     log_to(&folder.debug_log_path());
     let console = Rc::new(RefCell::new(Console::new(console_options(args))));
@@ -75,6 +77,15 @@ fn models(args: &VqaArgs) -> Result<Vec<ResolvedModel>, CommandError> {
         }
         models.push(model);
     }
+    Ok(models)
+}
+
+/// The models, heaviest first, once their weights are here.
+fn with_weights(
+    args: &VqaArgs,
+    mut models: Vec<ResolvedModel>,
+) -> Result<Vec<ResolvedModel>, CommandError> {
+    fetch_missing(&mut models, args.offline, console_options(args))?;
     // Nothing to run is said at once; one that is missing among others is recorded.
     if models.iter().all(|model| model.ready().is_err())
         && let Some(model) = models.first()

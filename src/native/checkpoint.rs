@@ -200,6 +200,19 @@ impl Checkpoint {
         Ok(tensors)
     }
 
+    /// The image processor's settings; `None` is noted in the log, since the family's
+    /// published ones take their place.
+    pub fn image_settings(&self) -> Option<&Value> {
+        if self.image_processor.is_none() {
+            tracing::info!(
+                dir = %self.dir.display(),
+                model_type = self.model_type,
+                "checkpoint has no image processor settings, using those of the published models"
+            );
+        }
+        self.image_processor.as_ref()
+    }
+
     /// A special token of `tokenizer_config.json` such as `eos_token`, spelled as a
     /// string or as `{"content": …}`.
     pub fn special_token(&self, key: &str) -> Option<&str> {

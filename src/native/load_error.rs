@@ -40,12 +40,6 @@ pub enum LoadError {
         /// The checkpoint.
         folder: PathBuf,
     },
-    /// No settings for the images.
-    #[error("{}: no preprocessor_config.json and no image_processor in processor_config.json; copy one from the published repository", folder.display())]
-    NoImageProcessor {
-        /// The checkpoint.
-        folder: PathBuf,
-    },
     /// The image processor makes frames of another size than the tower reads.
     #[error(
         "preprocessor_config.json: max_image_size is {tile}, but vision_config.image_size in config.json is {image_size}"

@@ -57,7 +57,7 @@ pub struct Console {
 impl Console {
     /// A console on this process's standard streams.
     pub fn new(options: ConsoleOptions) -> Self {
-        let live = options.verbosity != Verbosity::Quiet && is_live_terminal(&Term::stderr());
+        let live = options.verbosity != Verbosity::Quiet && stderr_is_live();
         let bar = live.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
         // Until there is progress to show, nothing is; the library's default is a bar.
         if let Some(bar) = &bar {
@@ -193,6 +193,16 @@ pub fn print_problem(problem: &Problem) {
 /// Columns for what is printed to standard output.
 pub fn stdout_columns() -> usize {
     columns(&Term::stdout())
+}
+
+/// Whether standard error is a terminal on which lines can be drawn again.
+pub(super) fn stderr_is_live() -> bool {
+    is_live_terminal(&Term::stderr())
+}
+
+/// A bar of `length` on standard error.
+pub(super) fn stderr_bar(length: u64) -> ProgressBar {
+    ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
 }
 
 fn set_style(bar: &ProgressBar, template: &str) {

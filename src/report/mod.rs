@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod console;
+pub mod download;
 pub mod json;
 pub mod layout;
 pub mod live;
@@ -13,6 +14,7 @@ pub mod text;
 pub mod units;
 
 pub use console::{Console, ConsoleOptions, Verbosity};
+pub use download::Downloads;
 pub use models::ModelRow;
 pub use problem::Problem;
 pub use table::Look;

@@ -8,9 +8,10 @@ use super::{
     units::bytes,
 };
 
+/// More of a revision says nothing in a table.
+const REVISION: usize = 10;
 const PLACE: &str = "weights";
-/// Narrower than this, where the weights are says nothing.
-const LEAST_PLACE: usize = 12;
+const GAP: usize = 2;
 
 /// One known model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,8 +22,20 @@ pub struct ModelRow {
     pub aliases: Vec<String>,
     /// Its family, e.g. `smolvlm`.
     pub family: String,
+    /// The repository that its weights come from.
+    pub repository: Option<String>,
+    /// The revision that its manifest asks for; `main` if none.
+    pub revision: Option<String>,
+    /// The commit that lies here, where that is known.
+    pub commit: Option<String>,
+    /// Size of all its files here in bytes.
+    pub size_on_disk: Option<u64>,
     /// Size of the weights in bytes, where known.
     pub weight_bytes: Option<u64>,
+    /// Estimate of the memory that it needs in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Whether this machine has as much.
+    pub fits: Option<bool>,
     /// Whether it can run here.
     pub runnable: bool,
     /// Why not, in a word or two, or `ready`.
@@ -40,16 +53,33 @@ pub fn render(rows: &[ModelRow], columns: usize) -> String {
     let mut grid = Grid::new(&[
         column("model", Align::Left, 0),
         column("family", Align::Left, 1),
-        column("size", Align::Right, 2),
-        column("status", Align::Left, 3),
+        column("revision", Align::Left, 2),
+        column("disk", Align::Right, 3),
+        column("memory", Align::Right, 4),
+        column("fits", Align::Left, 5),
+        column("status", Align::Left, 6),
     ]);
     for row in rows {
-        let size = row.weight_bytes.map_or_else(|| "?".to_owned(), bytes);
+        let amount = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), bytes);
         let [name, family, status] = [&row.name, &row.family, &row.status].map(|text| escape(text));
-        grid.row([name, family, size, status]);
+        let on_disk = row.size_on_disk.map_or_else(|| "-".to_owned(), bytes);
+        let fits = match row.fits {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "?",
+        };
+        let memory = amount(row.memory_bytes);
+        grid.row([name, family, revision(row), on_disk, memory, fits.to_owned(), status]);
     }
     let places: Vec<String> = rows.iter().map(|row| escape(&row.place)).collect();
-    let mut lines = with_places(grid.lines(columns), &places, columns);
+    let table = grid.lines(columns);
+    let start = table.iter().map(|line| width(line)).max().unwrap_or(0) + GAP;
+    let longest = places.iter().map(|place| width(place)).max().unwrap_or(0).max(PLACE.len());
+    let mut lines = if start + longest <= columns {
+        beside(&table, start, &places)
+    } else {
+        below(table, rows, &places)
+    };
     let problems: Vec<String> = rows.iter().filter_map(problem).collect();
     if !problems.is_empty() {
         lines.push(String::new());
@@ -58,18 +88,36 @@ pub fn render(rows: &[ModelRow], columns: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Paths may be longer than any terminal is wide, so theirs is the column that is cut.
-fn with_places(lines: Vec<String>, places: &[String], columns: usize) -> Vec<String> {
-    let start = lines.iter().map(|line| width(line)).max().unwrap_or(0) + 2;
-    let Some(room) = columns.checked_sub(start).filter(|room| *room >= LEAST_PLACE) else {
-        return lines;
-    };
+/// The commit that is here as Git shortens it, else the revision that would be fetched.
+fn revision(row: &ModelRow) -> String {
+    match (&row.commit, &row.revision, &row.repository) {
+        (Some(commit), ..) => escape(&commit.chars().take(7).collect::<String>()),
+        (None, Some(revision), _) => truncate(&escape(revision), REVISION),
+        (None, None, Some(_)) => "main".to_owned(),
+        (None, None, None) => "-".to_owned(),
+    }
+}
+
+fn beside(table: &[String], start: usize, places: &[String]) -> Vec<String> {
     let places = std::iter::once(PLACE).chain(places.iter().map(String::as_str));
-    let placed = lines.iter().zip(places).map(|(line, place)| {
+    let placed = table.iter().zip(places).map(|(line, place)| {
         let blanks = " ".repeat(start.saturating_sub(width(line)));
-        format!("{line}{blanks}{}", truncate(place, room)).trim_end().to_owned()
+        format!("{line}{blanks}{place}").trim_end().to_owned()
     });
     placed.collect()
+}
+
+/// Paths may be longer than any terminal is wide, and are for copying: they are never cut.
+fn below(mut table: Vec<String>, rows: &[ModelRow], places: &[String]) -> Vec<String> {
+    table.extend([String::new(), PLACE.to_owned()]);
+    let names: Vec<String> = rows.iter().map(|row| escape(&row.name)).collect();
+    let widest = names.iter().map(|name| width(name)).max().unwrap_or(0);
+    let placed = names.iter().zip(places).filter(|(_, place)| !place.is_empty());
+    table.extend(placed.map(|(name, place)| {
+        let blanks = " ".repeat(GAP + widest - width(name));
+        format!("{:GAP$}{name}{blanks}{place}", "")
+    }));
+    table
 }
 
 /// An error is for reading and copying: it is never cut.
@@ -86,7 +134,13 @@ mod tests {
             name: "smolvlm_tiny".to_owned(),
             aliases: Vec::new(),
             family: "smolvlm".to_owned(),
+            repository: Some("org/tiny".to_owned()),
+            revision: None,
+            commit: Some("0123456789abcdef".to_owned()),
+            size_on_disk: Some(4_300_000),
             weight_bytes: Some(4_200_000),
+            memory_bytes: Some(5_100_000),
+            fits: Some(true),
             runnable: true,
             status: "ready".to_owned(),
             problem: None,
@@ -95,16 +149,38 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_keeps_name_and_status() {
-        let wide = "model         family     size  status  weights\n\
-                    smolvlm_tiny  smolvlm  4.2 MB  ready   models/smolvlm_tiny\n";
-        assert_eq!(render(&[tiny()], 80), wide);
-        let narrow = "model           size  status\nsmolvlm_tiny  4.2 MB  ready\n";
-        assert_eq!(render(&[tiny()], 30), narrow);
+    fn columns_go_as_the_terminal_gets_narrower_and_the_place_moves_below() {
+        let wide = "model         family   revision    disk  memory  fits  status  weights\n\
+                    smolvlm_tiny  smolvlm  0123456   4.3 MB  5.1 MB  yes   ready   models/smolvlm_tiny\n";
+        assert_eq!(render(&[tiny()], 85), wide);
+        let narrow = "model         revision    disk  memory  fits  status\n\
+                      smolvlm_tiny  0123456   4.3 MB  5.1 MB  yes   ready\n\n\
+                      weights\n  smolvlm_tiny  models/smolvlm_tiny\n";
+        assert_eq!(render(&[tiny()], 55), narrow);
+        let least = "model         fits  status\nsmolvlm_tiny  yes   ready\n";
+        assert!(render(&[tiny()], 30).starts_with(least));
     }
 
     #[test]
-    fn a_long_path_is_cut_and_a_long_error_stands_below_the_table() {
+    fn what_is_not_here_shows_what_would_be_fetched_and_no_guess() {
+        let missing = ModelRow {
+            revision: Some("a-branch-with-a-long-name".to_owned()),
+            commit: None,
+            size_on_disk: None,
+            memory_bytes: None,
+            fits: None,
+            status: "not downloaded".to_owned(),
+            place: "org/tiny".to_owned(),
+            ..tiny()
+        };
+        let text = render(&[missing], 100);
+        let expected =
+            "smolvlm_tiny  smolvlm  a-branch-…     -       ?  ?     not downloaded  org/tiny";
+        assert_eq!(text.lines().last(), Some(expected));
+    }
+
+    #[test]
+    fn a_long_path_and_a_long_error_stand_whole_below_the_table() {
         let broken = ModelRow {
             name: "broken".to_owned(),
             status: "unusable".to_owned(),
@@ -112,11 +188,11 @@ mod tests {
             place: "/somewhere".repeat(20),
             ..tiny()
         };
-        let text = render(&[tiny(), broken], 60);
+        let text = render(&[tiny(), broken.clone()], 70);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "model         family     size  status    weights");
-        assert_eq!(lines[2], "broken        smolvlm  4.2 MB  unusable  /somewhere/somewhe…");
-        assert_eq!(lines[3], "");
-        assert!(lines[4].starts_with("broken: its folder is not") && lines.len() == 5, "{text}");
+        assert_eq!(lines[0], "model         family   revision    disk  memory  fits  status");
+        assert_eq!(lines[3..5], ["", "weights"]);
+        assert_eq!(lines[6], format!("  broken        {}", broken.place));
+        assert!(lines[8].starts_with("broken: its folder is not") && lines.len() == 9, "{text}");
     }
 }

@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("worker", &["vlm", "backend", "memory"]),
     ("results", &["vlm", "scoring", "memory"]),
     ("runner", &["vlm", "dataset", "suites", "worker", "results", "memory", "backend"]),
-    ("report", &["results", "scoring", "vlm", "memory"]),
+    ("report", &["results", "scoring", "vlm", "memory", "backend::hub::PullEvent"]),
     ("error", &["*"]),
     ("cli", &["vlm"]),
     ("commands", &["*"]),

@@ -178,16 +178,6 @@ fn a_family_that_is_not_built() {
 }
 
 #[test]
-fn a_checkpoint_without_image_settings() {
-    let remove = |folder: &Path| {
-        for file in ["preprocessor_config.json", "processor_config.json"] {
-            fs::remove_file(folder.join(file)).unwrap();
-        }
-    };
-    refused(TINY, remove, &["preprocessor_config.json"]);
-}
-
-#[test]
 fn a_manifest_that_expects_another_family() {
     let place = Place::with_questions(1);
     let folder = place.checkpoint(TINY);

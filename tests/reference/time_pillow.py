@@ -1,9 +1,10 @@
-"""Times Pillow on the work of benches/image_processing.rs: decode, resize, cut, scale to floats; one thread.
+"""Times the references on the work of benches/image_processing.rs; one thread.
 
     python tests/reference/time_pillow.py target/image-bench [--write]
 
 `--write` makes the images first. Prints the fastest and the median of 20 runs. `resize` is Pillow alone (three
-Lanczos resizes and the crops); `floats` adds NumPy's conversion to normalised float32.
+Lanczos resizes and the crops); `floats` adds NumPy's conversion to normalised float32. `clip` and `llava_next` are
+transformers' own processors, `phi3v` is that of make_image_goldens.py.
 """
 
 import statistics
@@ -12,7 +13,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
+from make_image_goldens import phi3v_frames
 from PIL import Image
+from transformers import CLIPImageProcessorPil, LlavaNextImageProcessorPil
 
 TILE, EDGE = 512, 2048
 
@@ -56,7 +60,17 @@ def timed(work):
     return f"{min(times):8.2f} ms fastest {statistics.median(times):8.2f} ms median"
 
 
+def processors():
+    side = {"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}
+    clip, llava_next = CLIPImageProcessorPil(**side), LlavaNextImageProcessorPil(**side)
+    yield "clip", lambda image: clip([image], return_tensors="np")
+    yield "llava_next", lambda image: llava_next([image], return_tensors="np")
+    for num_crops in [4, 16]:
+        yield f"phi3v {num_crops}", lambda image, num_crops=num_crops: phi3v_frames(image, 336, num_crops)
+
+
 def main():
+    torch.set_num_threads(1)
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for width, height in [(640, 480), (1024, 1024)]:
@@ -66,6 +80,8 @@ def main():
             image.save(folder / f"{width}x{height}.jpg", quality=90)
         print(f"{width}x{height} resize        {timed(lambda: resize_and_tile(image))}")
         print(f"{width}x{height} resize+floats {timed(lambda: floats(resize_and_tile(image)))}")
+        for name, process in processors():
+            print(f"{width}x{height} {name:13} {timed(lambda process=process: process(image))}")
         for ending in ["png", "jpg"]:
             path = folder / f"{width}x{height}.{ending}"
             print(f"{path.name} decode               {timed(lambda: Image.open(path).convert('RGB'))}")

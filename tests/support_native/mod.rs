@@ -16,14 +16,17 @@ use vlm_test::{
     vlm::{Chat, Generation, GenerationOptions, LoadOptions, Message, VisionLanguageModel},
 };
 
-pub const FIXTURES: [&str; 4] =
-    ["smolvlm_float32", "idefics3_bfloat16_tied", "smolvlm_float16_mlx", "idefics3_8bit"];
+/// The names of all fixtures.
+pub fn fixtures() -> Vec<String> {
+    let folders = fs::read_dir(folder("")).unwrap();
+    folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
 
 pub fn checkpoint(fixture: &str) -> PathBuf {
     folder(fixture).join("checkpoint")
 }
 
-/// One of the three images every fixture has.
+/// One of three images that differ in shape.
 pub fn image(number: usize) -> PathBuf {
     const NAMES: [&str; 3] = ["0_60x44.png", "1_37x101.png", "2_150x40.png"];
     folder("smolvlm_float32").join("images").join(NAMES[number])
@@ -83,15 +86,25 @@ impl Copy {
         (generation.token_ids, first)
     }
 
-    pub fn tensors(&self) -> HashMap<String, Array> {
-        Array::load_safetensors(self.path().join("model.safetensors")).unwrap()
+    fn weight_files(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|e| e == "safetensors")).collect()
     }
 
-    /// Writes `tensors` in place of those of the one weight file.
+    /// The tensors of all weight files.
+    pub fn tensors(&self) -> HashMap<String, Array> {
+        let files = self.weight_files();
+        files.into_iter().flat_map(|file| Array::load_safetensors(file).unwrap()).collect()
+    }
+
+    /// Writes `tensors` in place of all weight files, as one without an index.
     pub fn store(&self, tensors: HashMap<String, Array>) {
-        // The arrays may still be read lazily from the file that is replaced.
-        let fresh = self.path().join("fresh.safetensors");
-        store(&fresh, tensors);
+        // The arrays may still be read lazily from the files that are replaced.
+        let fresh = self.path().join("fresh");
+        store(&fresh.with_extension("safetensors"), tensors);
+        fs::rename(fresh.with_extension("safetensors"), &fresh).unwrap();
+        self.weight_files().into_iter().for_each(|file| fs::remove_file(file).unwrap());
+        fs::remove_file(self.path().join("model.safetensors.index.json")).ok();
         fs::rename(fresh, self.path().join("model.safetensors")).unwrap();
     }
 

@@ -62,12 +62,15 @@ fn every_built_in_manifest_is_called_as_its_file_and_no_name_is_taken_twice() {
 }
 
 #[test]
-fn every_manifest_of_the_models_folder_is_built_in() {
+fn every_manifest_of_the_models_folder_is_built_in_or_has_its_checkpoint_beside_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let files =
-        fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+        fs::read_dir(&folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
     for file in files.filter(|file| Path::new(file).extension().is_some_and(|it| it == "toml")) {
-        assert!(BUILT_IN.iter().any(|(name, _)| *name == file), "{file}");
+        let manifest = Manifest::read(&folder.join(&file)).unwrap();
+        let beside = manifest.path.map(|path| folder.join(path).join("config.json"));
+        let built_in = BUILT_IN.iter().any(|(name, _)| *name == file);
+        assert!(built_in || beside.is_some_and(|file| file.is_file()), "{file}");
     }
 }
 
@@ -88,8 +91,38 @@ fn a_misspelt_name_gets_the_nearest_and_a_strange_one_the_list() {
 #[test]
 fn missing_weights_come_with_the_command_that_gets_them() {
     let error = world().resolve("smolvlm").unwrap().ready().unwrap_err().to_string();
-    let command = "hf download mlx-community/SmolVLM2-500M-Video-Instruct-mlx";
-    assert!(error.contains(command), "{error}");
+    assert!(error.contains("`vlm-test models pull smolvlm`"), "{error}");
+}
+
+#[test]
+fn a_repository_of_the_hub_needs_no_manifest_but_yields_to_a_folder_of_the_user() {
+    let world = world();
+    let model = world.resolve("org/vlm@v2").unwrap();
+    let repository = model.hub_model().unwrap();
+    assert_eq!(
+        (repository.repository.as_str(), repository.revision.as_deref()),
+        ("org/vlm", Some("v2"))
+    );
+    let error = model.ready().unwrap_err().to_string();
+    assert!(error.contains("`vlm-test models pull org/vlm@v2`"), "{error}");
+    world.put("hub/models--org--vlm/refs/v2", "abc");
+    let folder = world.checkpoint("hub/models--org--vlm/snapshots/abc", "smolvlm");
+    let model = world.resolve("org/vlm@v2").unwrap();
+    assert_eq!((model.ready().unwrap(), model.commit().as_deref()), (folder, Some("abc")));
+    // `src` is a folder where the tests run.
+    assert!(world.resolve("src/vlm").unwrap_err().to_string().contains("src/vlm is not a folder"));
+}
+
+#[test]
+fn a_manifest_cannot_name_what_is_no_repository_or_revision() {
+    let refused = |fields: &str| {
+        let text = format!("name = 'x'\n{fields}");
+        Manifest::parse(&text, Path::new("x.toml")).unwrap_err().to_string()
+    };
+    let error = refused("repository = 'just-a-name'");
+    assert_eq!(error, "x.toml: repository 'just-a-name' must be owner/name");
+    let error = refused("repository = 'o/n'\nrevision = '../up'");
+    assert_eq!(error, "x.toml: revision '../up' must be a branch, tag or commit");
 }
 
 #[test]

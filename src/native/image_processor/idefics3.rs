@@ -84,6 +84,12 @@ impl Idefics3ImageConfig {
         })
     }
 
+    /// The settings of the published models for a tower of `tile` pixels: images are
+    /// brought to four tiles along their longer side.
+    pub fn for_tile(tile: usize) -> Self {
+        Self { tile, size: TargetSize::LongestEdge(4 * tile), ..Self::default() }
+    }
+
     /// The sizes an image of `width` × `height` pixels goes through and the tiles it is cut into.
     pub fn plan(&self, width: usize, height: usize) -> TilePlan {
         let resized = match self.size {

@@ -11,6 +11,7 @@ use crate::native::{
     nn::{
         embedding::Embedding,
         norm::LayerNorm,
+        product::product,
         vit::{Encoder, EncoderShape},
     },
     weights::{Scope, WeightsError},
@@ -120,7 +121,9 @@ impl ClipTower {
     /// When MLX refuses the operation.
     pub fn forward(&self, frames: &Array) -> Result<Array, Exception> {
         let stride = (self.patch_size, self.patch_size);
-        let patches = ops::conv2d(frames, &self.patch_kernel, stride, None, None, None)?; // [f, side, side, d]
+        let patches = product([frames, &self.patch_kernel], |[frames, kernel]| {
+            ops::conv2d(frames, kernel, stride, None, None, None)
+        })?; // [f, side, side, d]
         let (count, hidden) = (patches.dim(0), patches.dim(3));
         let patches = patches.reshape(&[count, self.side * self.side, hidden])?;
         let class = ops::broadcast_to(&self.class_row, &[count, 1, hidden])?;

@@ -6,6 +6,8 @@ use mlx_rs::{
     fast::{self, ScaledDotProductAttentionMask},
 };
 
+use super::product::product;
+
 /// Splits `x` `[batch, n, heads · head_dim]` into heads: `[batch, heads, n, head_dim]`.
 ///
 /// # Errors
@@ -37,10 +39,13 @@ pub fn attend(
     causal: bool,
 ) -> Result<Array, Exception> {
     let scale = 1.0 / (queries.dim(3) as f32).sqrt();
-    if causal && queries.dim(2) > 1 {
-        let mask = ScaledDotProductAttentionMask::Causal;
-        fast::scaled_dot_product_attention(queries, keys, values, scale, mask, None)
-    } else {
-        fast::scaled_dot_product_attention(queries, keys, values, scale, None, None)
-    }
+    let causal = causal && queries.dim(2) > 1;
+    product([queries, keys, values], |[queries, keys, values]| {
+        if causal {
+            let mask = ScaledDotProductAttentionMask::Causal;
+            fast::scaled_dot_product_attention(queries, keys, values, scale, mask, None)
+        } else {
+            fast::scaled_dot_product_attention(queries, keys, values, scale, None, None)
+        }
+    })
 }

@@ -2,7 +2,10 @@
 
 use mlx_rs::{Array, error::Exception, ops};
 
-use crate::native::weights::{Quantized, Scope, WeightsError};
+use crate::native::{
+    nn::product::{product, quantized_product},
+    weights::{Quantized, Scope, WeightsError},
+};
 
 /// A table of vectors, one a row.
 #[derive(Debug)]
@@ -66,8 +69,8 @@ impl Embedding {
     /// When MLX refuses the operation.
     pub fn as_linear(&self, x: &Array) -> Result<Array, Exception> {
         match self {
-            Self::Dense(table) => x.matmul(table.t()),
-            Self::Quantized(table) => table.project(x),
+            Self::Dense(table) => product([x, &table.t()], |[x, table]| x.matmul(table)),
+            Self::Quantized(table) => quantized_product(x, table),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use mlx_rs::{Array, error::Exception, ops};
 
-use crate::native::weights::{Quantized, Scope, WeightsError};
+use crate::native::{
+    nn::product::{product, quantized_product},
+    weights::{Quantized, Scope, WeightsError},
+};
 
 /// A linear layer; quantised if and only if the checkpoint holds its `.scales`.
 #[derive(Debug)]
@@ -46,21 +49,14 @@ impl Linear {
     /// When MLX refuses the operation.
     pub fn forward(&self, x: &Array) -> Result<Array, Exception> {
         match (&self.matrix, &self.bias) {
-            (Matrix::Dense(weight), None) => x.matmul(weight),
-            (Matrix::Dense(weight), Some(bias)) => ops::addmm(bias, x, weight, None, None),
-            (Matrix::Quantized(weight), None) => weight.project(x),
-            (Matrix::Quantized(weight), Some(bias)) => weight.project(x)?.add(bias),
+            (Matrix::Dense(weight), None) => product([x, weight], |[x, weight]| x.matmul(weight)),
+            (Matrix::Dense(weight), Some(bias)) => {
+                product([x, weight, bias], |[x, weight, bias]| {
+                    ops::addmm(bias, x, weight, None, None)
+                })
+            }
+            (Matrix::Quantized(weight), None) => quantized_product(x, weight),
+            (Matrix::Quantized(weight), Some(bias)) => quantized_product(x, weight)?.add(bias),
         }
-    }
-}
-
-impl Quantized {
-    /// `x` `[…, columns]` → `x · Wᵀ` `[…, rows]`.
-    ///
-    /// # Errors
-    /// When MLX refuses the operation.
-    pub fn project(&self, x: &Array) -> Result<Array, Exception> {
-        let (group_size, bits) = (self.group_size, self.bits);
-        ops::quantized_matmul(x, &self.packed, &self.scales, &self.biases, true, group_size, bits)
     }
 }

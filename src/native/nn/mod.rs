@@ -7,5 +7,6 @@ pub mod embedding;
 pub mod kv_cache;
 pub mod linear;
 pub mod norm;
+pub mod product;
 pub mod rope;
 pub mod vit;

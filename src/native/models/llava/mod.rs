@@ -46,7 +46,7 @@ pub fn load(
 ) -> Result<(Architecture, String), LoadError> {
     let config = LlavaConfig::from_json(&checkpoint.config)?;
     let side = config.vision.image_size;
-    let image_config = match &checkpoint.image_processor {
+    let image_config = match checkpoint.image_settings() {
         Some(settings) => ClipImageConfig::from_json(settings)?,
         None => ClipImageConfig::for_side(side),
     };

@@ -78,7 +78,7 @@ fn image_config(
         return Err(LoadError::ClassToken);
     }
     let (side, pinpoints) = (config.vision.image_size, &config.image_grid_pinpoints);
-    let settings = match &checkpoint.image_processor {
+    let settings = match checkpoint.image_settings() {
         Some(settings) => LlavaNextImageConfig::from_json(settings)?,
         None => LlavaNextImageConfig::for_side(side, pinpoints.clone()),
     };

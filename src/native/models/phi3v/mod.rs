@@ -70,7 +70,7 @@ pub fn load(
 ) -> Result<(Architecture, String), LoadError> {
     let config = Phi3vConfig::from_json(&checkpoint.config)?;
     let image_size = config.vision.image_size;
-    let mut image_config = match &checkpoint.image_processor {
+    let mut image_config = match checkpoint.image_settings() {
         Some(settings) => Phi3vImageConfig::from_json(settings, image_size)?,
         None => Phi3vImageConfig::for_side(image_size),
     };

@@ -61,11 +61,10 @@ pub fn load(
     options: &LoadOptions,
 ) -> Result<(Architecture, String), LoadError> {
     let config = SmolVlmConfig::from_json(&checkpoint.config)?;
-    let settings = checkpoint
-        .image_processor
-        .as_ref()
-        .ok_or_else(|| LoadError::NoImageProcessor { folder: checkpoint.dir.clone() })?;
-    let image_config = Idefics3ImageConfig::from_json(settings)?;
+    let image_config = match checkpoint.image_settings() {
+        Some(settings) => Idefics3ImageConfig::from_json(settings)?,
+        None => Idefics3ImageConfig::for_tile(config.vision.image_size),
+    };
     if image_config.tile != config.vision.image_size {
         return Err(LoadError::TileSize {
             tile: image_config.tile,
