@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../examples/random_checkpoint/checkpoint/mod.rs"]
-#[expect(dead_code, reason = "other tests read what is written")]
 mod checkpoint;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
