@@ -7,8 +7,8 @@
 //! large as those of a tower. An image of 640 × 480 is one frame for LLaVA-1.5, five for
 //! LLaVA-NeXT and Phi-3.5-vision; SmolVLM gets one of 2000 × 500, five frames too.
 //!
-//! A load is `NativeModel::load` with MLX's cache empty, as in a new process; compare its
-//! GB/s with `floor_read`, the same file read from the page cache by all cores.
+//! A load is `NativeModel::load` with MLX's cache empty; compare its GB/s with `floor_read`
+//! and `floor_read_new_pages`, the same file read from the page cache by all cores.
 //!
 //! `tests/reference/time_mlx_vlm.py` times mlx-vlm on the same checkpoints, which lie in
 //! `target/bench-checkpoints` once this ran; docs/benchmarks.md holds what was measured.
@@ -43,21 +43,41 @@ fn main() {
     divan::main();
 }
 
+/// Into pages that are there already.
 #[divan::bench(args = STORAGES, sample_count = 5, sample_size = 1)]
 fn floor_read(bencher: Bencher, storage: Storage) {
-    let file = File::open(weights(&folder(Model::Llava, storage))).expect("it was written");
-    let length = file.metadata().expect("the system answers").len() as usize;
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let part = length.div_ceil(threads);
+    let (file, length) = open(storage);
+    let mut bytes = vec![1u8; length]; // not zeros, whose pages come only when written
+    bencher.counter(BytesCount::new(length)).bench_local(|| read(&file, &mut bytes));
+}
+
+/// Into pages that the kernel has to find and clear first.
+#[divan::bench(args = STORAGES, sample_count = 5, sample_size = 1)]
+fn floor_read_new_pages(bencher: Bencher, storage: Storage) {
+    let (file, length) = open(storage);
     bencher.counter(BytesCount::new(length)).bench_local(|| {
         let mut bytes = vec![0u8; length];
-        thread::scope(|scope| {
-            for (n, bytes) in bytes.chunks_mut(part).enumerate() {
-                let file = &file;
-                scope.spawn(move || file.read_exact_at(bytes, (n * part) as u64));
-            }
-        });
+        read(&file, &mut bytes);
         bytes
+    });
+}
+
+fn open(storage: Storage) -> (File, usize) {
+    let file = File::open(weights(&folder(Model::Llava, storage))).expect("it was written");
+    let length = file.metadata().expect("the system answers").len() as usize;
+    (file, length)
+}
+
+/// All of `file`, by all cores.
+fn read(file: &File, bytes: &mut [u8]) {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let part = bytes.len().div_ceil(threads);
+    thread::scope(|scope| {
+        for (n, bytes) in bytes.chunks_mut(part).enumerate() {
+            scope.spawn(move || {
+                file.read_exact_at(bytes, (n * part) as u64).expect("the file is that long");
+            });
+        }
     });
 }
 
