@@ -1,7 +1,9 @@
 //! Image processing on one thread: every step at the settings of SmolVLM2-500M (longest edge 2048, tiles of 512,
-//! Lanczos), and the processors of LLaVA-1.5, LLaVA-NeXT and Phi-3.5-vision (4 and 16 tiles) at theirs.
+//! Lanczos), and the processors of SmolVLM2-2.2B (1536, 384), LLaVA-1.5, LLaVA-NeXT and Phi-3.5-vision (4 and 16 tiles)
+//! at theirs.
 //!
-//! `tests/reference/time_pillow.py` times the same work on the same images in Pillow.
+//! `tests/reference/time_pillow.py` times the same work on the same images in Pillow; docs/benchmarks.md holds what was
+//! measured.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 
@@ -18,8 +20,8 @@ fn main() {
     divan::main();
 }
 
-fn config() -> Idefics3ImageConfig {
-    let json = json!({"size": {"longest_edge": 2048}, "max_image_size": {"longest_edge": 512}, "resample": 1});
+fn config(edge: usize, tile: usize) -> Idefics3ImageConfig {
+    let json = json!({"size": {"longest_edge": edge}, "max_image_size": {"longest_edge": tile}, "resample": 1});
     Idefics3ImageConfig::from_json(&json).expect("the configuration is valid")
 }
 
@@ -60,7 +62,13 @@ fn scene(width: usize, height: usize) -> Rgb8Image {
 
 #[divan::bench(args = [(640, 480), (1024, 1024)], sample_count = 20)]
 fn resize_and_tile(bencher: Bencher, (width, height): (usize, usize)) {
-    let (image, config) = (scene(width, height), config());
+    let (image, config) = (scene(width, height), config(2048, 512));
+    bencher.bench_local(|| config.process(image.view()));
+}
+
+#[divan::bench(args = [(640, 480), (1024, 1024)], sample_count = 20)]
+fn resize_and_tile_384(bencher: Bencher, (width, height): (usize, usize)) {
+    let (image, config) = (scene(width, height), config(1536, 384));
     bencher.bench_local(|| config.process(image.view()));
 }
 
@@ -72,7 +80,7 @@ fn decode(bencher: Bencher, name: &str) {
 
 #[divan::bench(args = ["640x480.png", "640x480.jpg", "1024x1024.png", "1024x1024.jpg"], sample_count = 20)]
 fn decode_resize_and_tile(bencher: Bencher, name: &str) {
-    let (path, config) = (file(name), config());
+    let (path, config) = (file(name), config(2048, 512));
     bencher.bench_local(|| load_rgb(&path).and_then(|image| config.process(image.view())));
 }
 

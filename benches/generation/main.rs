@@ -1,23 +1,25 @@
-//! Prefill, decode and the vision tower of a float32 model as wide as SmolVLM-256M
-//! (hidden 576, 9 heads over 3, vocabulary 49280; tower 768 wide, frames of 512 pixels),
-//! three layers deep, beside what the machine allows.
+//! Prefill and decode of a float32 model as wide as SmolVLM-256M (hidden 576, 9 heads over
+//! 3, vocabulary 49280), three layers deep, beside what the machine allows. Loading and the
+//! vision towers have a bench of their own, `families`.
 //!
 //! Read the throughput columns. Decoding one token reads every weight once, so its floor
-//! is memory bandwidth: compare its GB/s with `floor_copy`. Prefill and vision are matrix
-//! products: an item is a floating-point operation, compare with `floor_matmul`, the same
-//! BLAS on one large product.
+//! is memory bandwidth: compare its GB/s with `floor_copy`. Prefill is matrix products: an
+//! item is a floating-point operation, compare with `floor_matmul`, the same BLAS on one
+//! large product.
 //!
 //! Seen (medians, two x86-64 cores shared with other work, OpenBLAS, dev profile): decode
-//! 40 ms a token, 4.0 GB/s where a copy moves 12.9; prefill 25 and vision 33 to 42
-//! GFLOP/s where the large product reaches 114.
+//! 40 ms a token, 4.0 GB/s where a copy moves 12.9; prefill 25 GFLOP/s where the large
+//! product reaches 114.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 
 mod checkpoint;
+#[path = "../checkpoints/tensors.rs"]
+mod tensors;
 
 use std::{collections::BTreeSet, thread};
 
-use checkpoint::{HIDDEN, LAYER, LAYERS, PATCHES, VISION_HIDDEN, VISION_LAYER, VOCAB};
+use checkpoint::{HIDDEN, LAYER, LAYERS, VOCAB};
 use divan::{
     Bencher, black_box,
     counter::{BytesCount, ItemsCount},
@@ -27,7 +29,6 @@ use vlm_test::{
     native::{
         checkpoint::Checkpoint,
         generate::generate,
-        image_processor::ProcessedImage,
         models::{self, Architecture},
     },
     vlm::{GenerationOptions, LoadOptions},
@@ -104,20 +105,5 @@ fn decode_64_tokens(bencher: Bencher) {
     bencher.counter(BytesCount::new(ANSWER * weights)).bench_local(|| {
         let tokens = generate(&model, start.clone(), &BTreeSet::new(), &options, |_| {});
         assert_eq!(tokens.expect("the answer is computed").ids.len(), ANSWER);
-    });
-}
-
-#[divan::bench(args = [1, 4], sample_count = 3, sample_size = 1)]
-fn vision_frames(bencher: Bencher, frames: usize) {
-    let model = model();
-    let pixels = (0..frames * 512 * 512 * 3).map(|n| (n % 255) as f32 / 127.0 - 1.0).collect();
-    let source = (512, 512);
-    let image =
-        ProcessedImage { rows: 0, cols: 0, frames, height: 512, width: 512, source, pixels };
-    let scores = 2 * PATCHES * VISION_HIDDEN;
-    let rows = frames * PATCHES;
-    bencher.counter(operations(rows, LAYERS * (VISION_LAYER + scores))).bench_local(|| {
-        let features = model.vision_features(std::slice::from_ref(&image));
-        assert!(features.expect("the shapes fit").is_some());
     });
 }

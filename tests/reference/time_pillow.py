@@ -3,7 +3,7 @@
     python tests/reference/time_pillow.py target/image-bench [--write]
 
 `--write` makes the images first. Prints the fastest and the median of 20 runs. `resize` is Pillow alone (three
-Lanczos resizes and the crops); `floats` adds NumPy's conversion to normalised float32. `clip` and `llava_next` are
+Lanczos resizes and the crops, for tiles of 512 or 384); `floats` adds NumPy's conversion to normalised float32. `clip` and `llava_next` are
 transformers' own processors, `phi3v` is that of make_image_goldens.py.
 """
 
@@ -18,7 +18,7 @@ from make_image_goldens import phi3v_frames
 from PIL import Image
 from transformers import CLIPImageProcessorPil, LlavaNextImageProcessorPil
 
-TILE, EDGE = 512, 2048
+TILES = {512: 2048, 384: 1536}  # side of a tile, longest edge
 
 
 def scene(width, height):
@@ -28,22 +28,23 @@ def scene(width, height):
     return Image.fromarray((128 + 100 * wave + noise).astype(np.uint8))
 
 
-def canvas_sizes(width, height):
+def canvas_sizes(width, height, tile):
+    edge = TILES[tile]
     if width >= height:
-        first = EDGE, int(EDGE / (width / height))
+        first = edge, int(edge / (width / height))
     else:
-        first = int(EDGE * (width / height)), EDGE
+        first = int(edge * (width / height)), edge
     first = tuple(side + side % 2 for side in first)
-    return first, tuple(-(-side // TILE) * TILE for side in first)
+    return first, tuple(-(-side // tile) * tile for side in first)
 
 
-def resize_and_tile(image):
-    first, canvas = canvas_sizes(*image.size)
+def resize_and_tile(image, tile=512):
+    first, canvas = canvas_sizes(*image.size, tile)
     image = image.resize(first, Image.Resampling.LANCZOS).resize(canvas, Image.Resampling.LANCZOS)
     tiles = [
-        image.crop((x, y, x + TILE, y + TILE)) for y in range(0, canvas[1], TILE) for x in range(0, canvas[0], TILE)
+        image.crop((x, y, x + tile, y + tile)) for y in range(0, canvas[1], tile) for x in range(0, canvas[0], tile)
     ]
-    return [*tiles, image.resize((TILE, TILE), Image.Resampling.LANCZOS)]
+    return [*tiles, image.resize((tile, tile), Image.Resampling.LANCZOS)]
 
 
 def floats(frames):
@@ -78,8 +79,9 @@ def main():
         if "--write" in sys.argv:
             image.save(folder / f"{width}x{height}.png")
             image.save(folder / f"{width}x{height}.jpg", quality=90)
-        print(f"{width}x{height} resize        {timed(lambda: resize_and_tile(image))}")
-        print(f"{width}x{height} resize+floats {timed(lambda: floats(resize_and_tile(image)))}")
+        for tile in TILES:
+            print(f"{width}x{height} resize {tile}        {timed(lambda: resize_and_tile(image, tile))}")
+            print(f"{width}x{height} resize+floats {tile} {timed(lambda: floats(resize_and_tile(image, tile)))}")
         for name, process in processors():
             print(f"{width}x{height} {name:13} {timed(lambda process=process: process(image))}")
         for ending in ["png", "jpg"]:
