@@ -27,7 +27,7 @@ fn place(model: Model, form: Form, (width, height): (u32, u32)) -> Place {
 }
 
 fn ask(place: &Place, arguments: &[&str]) -> Value {
-    let fixed = ["ask", "--model", "model", "--json", "--max-tokens", "2"];
+    let fixed = ["ask", "--model", "model", "--json", "--max-tokens", "2", "--logprobs", "1"];
     place.run(&[&fixed[..], arguments].concat()).ended(0).json()
 }
 
@@ -41,6 +41,9 @@ fn prompts(model: Model, size: (u32, u32), image_id: i64, positions: usize) -> V
         assert_eq!(ids.iter().filter(|&&id| id == image_id).count(), positions, "{form:?}");
         assert_eq!(answer["usage"]["image_tokens"], positions, "{form:?}");
         assert_eq!(answer["usage"]["prompt_tokens"], ids.len(), "{form:?}");
+        let steps = answer["logprobs"].as_array().unwrap();
+        // What is not finite has no place in JSON.
+        assert!(!steps.is_empty() && steps.iter().all(|step| step["logprob"].is_f64()), "{form:?}");
         ids
     };
     FORMS.map(prompt).to_vec()
