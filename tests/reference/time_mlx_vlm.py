@@ -3,9 +3,10 @@
     cargo bench --bench families            # writes the checkpoints
     LD_PRELOAD=libopenblas.so.0 python tests/reference/time_mlx_vlm.py target/bench-checkpoints [FILTER]
 
-Needs from PyPI: mlx-vlm==0.7.10, mlx, mlx-cpu, transformers, pillow, and torch for time_pillow.py. Prints the fastest and the median of a few runs.
-The CPU wheel of MLX brings the reference BLAS; the preload gives it the one that vlm-test links. Without it a product of
-matrices takes several times as long, and the comparison would be one of BLAS libraries.
+Needs from PyPI: mlx-vlm==0.7.10, mlx, mlx-cpu, transformers, pillow, and torch for time_pillow.py; measured on MLX 0.32.2,
+the version vlm-test links, though mlx-vlm asks for 0.32.4. Prints the fastest and the median of a few runs. The CPU wheel
+of MLX brings the reference BLAS; the preload gives it the one that vlm-test links. Without it a product of matrices takes
+fifteen times as long, and the comparison would be one of BLAS libraries.
 
 Only what is equal is compared. Left out, because mlx-vlm 0.7.10 computes something else:
 - phi3_v with an image: `_hd_transform` distorts the aspect and resamples differently, and the features of a grid with two or
