@@ -55,7 +55,7 @@
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
 //! - `native/nn/product.rs` — products of matrices on each backend
 //! - `native/models/mod.rs`, `native/models/architecture.rs` — what a family is and what all families share
-//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs` — their networks
+//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs`, `native/models/names.rs` — their networks and the names of their tensors
 //! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
 //! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/rope_config.rs`, `native/models/vision_config.rs` — config.json
 //! - `native/models/llava/mod.rs`, `native/models/llava/config.rs`, `native/models/llava/network.rs` — LLaVA 1.5 and LLaVA-NeXT

@@ -33,6 +33,7 @@ const SHARED_BY_FAMILIES: &[&str] = &[
     "config_fields",
     "decoder",
     "frames",
+    "names",
     "prompt",
     "rope_config",
     "siglip",

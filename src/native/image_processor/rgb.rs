@@ -87,11 +87,6 @@ impl<'a> RgbView<'a> {
         }
         Rgb8Image { width: self.height, height: self.width, pixels }
     }
-
-    /// A copy that owns its bytes.
-    pub fn to_image(&self) -> Rgb8Image {
-        Rgb8Image { width: self.width, height: self.height, pixels: self.pixels.to_vec() }
-    }
 }
 
 #[cfg(test)]

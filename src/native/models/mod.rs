@@ -12,6 +12,7 @@ pub mod config_fields;
 pub mod decoder;
 pub mod frames;
 pub mod llava;
+pub mod names;
 pub mod phi3v;
 pub mod prompt;
 pub mod rope_config;

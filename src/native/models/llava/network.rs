@@ -5,7 +5,7 @@ use mlx_rs::{Array, error::Exception};
 use super::config::LlavaConfig;
 use crate::native::{
     image_processor::ProcessedImage,
-    models::{clip::ClipTower, frames::encode_frames},
+    models::{clip::ClipTower, frames::encode_frames, names},
     nn::{activation::Activation, linear::Linear},
     weights::{Scope, WeightsError},
 };
@@ -15,18 +15,13 @@ use crate::native::{
 /// files have `vision_tower.vision_model.` and `language_model.model.`; transformers 4.52
 /// and later put `model.` before most names, transformers 5 drops `vision_model.`.
 pub fn sanitize(name: &str) -> Option<String> {
-    if name.contains("position_ids") || name.contains("rotary_emb.inv_freq") {
+    if names::is_derived(name) {
         return None;
     }
-    let name = name.strip_prefix("model.").unwrap_or(name);
-    if let Some(rest) = name.strip_prefix("vision_tower.") {
-        let rest = rest.strip_prefix("vision_model.").unwrap_or(rest);
-        return Some(format!("vision_tower.{rest}"));
-    }
-    Some(match name.strip_prefix("language_model.") {
-        None => name.to_owned(),
-        Some(rest) if rest.starts_with("lm_head.") => rest.to_owned(),
-        Some(rest) => format!("text_model.{}", rest.strip_prefix("model.").unwrap_or(rest)),
+    let name = names::language_model(name);
+    Some(match name.strip_prefix("vision_tower.vision_model.") {
+        None => name,
+        Some(rest) => format!("vision_tower.{rest}"),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{
         image_processor::{ImageError, Phi3vImageConfig, ProcessedImage, RgbView},
         models::{
             Architecture, Family, PromptError, clip::ClipTower, decoder::Decoder,
-            frames::encode_frames, prompt::TokenizedChat, text_side::TextSide,
+            frames::encode_frames, names, prompt::TokenizedChat, text_side::TextSide,
         },
         nn::{activation::Activation, linear::Linear},
         weights::{Scope, Weights, WeightsError},
@@ -40,10 +40,7 @@ struct Phi3v {
 /// `img_projection.…`, `sub_GN`, `glb_GN`, `text_model.…` and `lm_head.…`. The embedding
 /// that the vision module holds once more is left out.
 fn sanitize(name: &str) -> Option<String> {
-    if name.contains("position_ids")
-        || name.contains("rotary_emb.inv_freq")
-        || name.starts_with("model.vision_embed_tokens.wte.")
-    {
+    if names::is_derived(name) || name.starts_with("model.vision_embed_tokens.wte.") {
         return None;
     }
     if let Some(rest) = name.strip_prefix("model.vision_embed_tokens.") {

@@ -11,7 +11,7 @@ use crate::{
         checkpoint::Checkpoint,
         image_processor::{Idefics3ImageConfig, ImageError, ProcessedImage, RgbView},
         models::{
-            Architecture, Family, PromptError, decoder::Decoder, frames::encode_frames,
+            Architecture, Family, PromptError, decoder::Decoder, frames::encode_frames, names,
             prompt::TokenizedChat, siglip::SiglipTower, text_side::TextSide,
         },
         nn::linear::Linear,
@@ -40,15 +40,7 @@ struct SmolVlm {
 /// `connector.…`, `text_model.…` and `lm_head.…`. Original files put `model.`
 /// before most names; MLX conversions call the text model `language_model`.
 fn sanitize(name: &str) -> Option<String> {
-    if name.contains("position_ids") || name.contains("rotary_emb.inv_freq") {
-        return None;
-    }
-    let name = name.strip_prefix("model.").unwrap_or(name);
-    Some(match name.strip_prefix("language_model.") {
-        None => name.to_owned(),
-        Some(rest) if rest.starts_with("lm_head.") => rest.to_owned(),
-        Some(rest) => format!("text_model.{}", rest.strip_prefix("model.").unwrap_or(rest)),
-    })
+    (!names::is_derived(name)).then(|| names::language_model(name))
 }
 
 /// Loads a checkpoint of `model_type` `smolvlm` or `idefics3`; also returns the precisions
