@@ -61,12 +61,15 @@ pub struct LoadArgs {
     /// Most tiles an image is cut into, for Phi-3.5 [default: the checkpoint's, usually 4]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub num_crops: Option<usize>,
+    /// Compute everything anew for each question; the answers are the same, only slower
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 impl LoadArgs {
     /// As the model takes them.
     pub fn options(&self) -> LoadOptions {
-        LoadOptions { dtype: self.dtype, num_crops: self.num_crops }
+        LoadOptions { dtype: self.dtype, num_crops: self.num_crops, no_cache: self.no_cache }
     }
 }
 

@@ -84,6 +84,10 @@ pub struct LoadOptions {
     /// Most tiles an image is cut into, at least 1; for models that read it from their
     /// image processor (Phi-3.5-vision).
     pub num_crops: Option<usize>,
+    /// Computes everything anew for each question instead of keeping vision features, keys and
+    /// values for the next one. The answers are the same.
+    #[serde(default)]
+    pub no_cache: bool,
 }
 
 /// A floating-point format of weights and computation.
@@ -132,11 +136,25 @@ pub struct GenerationOptions {
     pub seed: u64,
     /// Number of alternatives to report per generated token; 0 reports none.
     pub logprobs: usize,
+    /// Answers to weigh: how probable the model finds each of them as its whole answer.
+    #[serde(default)]
+    pub candidates: Vec<String>,
+    /// Whether to read the prompt's tokens back as text.
+    #[serde(default)]
+    pub read_back: bool,
 }
 
 impl Default for GenerationOptions {
     fn default() -> Self {
-        Self { max_tokens: 32, temperature: 0.0, top_p: 1.0, seed: 0, logprobs: 0 }
+        Self {
+            max_tokens: 32,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+            logprobs: 0,
+            candidates: Vec::new(),
+            read_back: false,
+        }
     }
 }
 
@@ -200,6 +218,22 @@ pub struct TokenLogprob {
     pub top: Vec<TopLogprob>,
 }
 
+/// How probable a model finds a given answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CandidateScore {
+    /// Sum of the natural-log probabilities of its tokens, the one that ends the turn included.
+    pub logprob: f64,
+    /// How many tokens these are.
+    pub tokens: usize,
+}
+
+impl CandidateScore {
+    /// The length-normalised score: the mean log-probability of a token.
+    pub fn per_token(&self) -> f64 {
+        self.logprob / self.tokens.max(1) as f64
+    }
+}
+
 /// What a model returned for one chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
@@ -216,6 +250,17 @@ pub struct Generation {
     pub token_ids: Vec<u32>,
     /// One entry per generated token when `logprobs` was above 0, else empty.
     pub logprobs: Vec<TokenLogprob>,
+    /// One entry per candidate of the options, in their order; empty where the chat template
+    /// gives an answer no place of its own.
+    #[serde(default)]
+    pub candidates: Vec<CandidateScore>,
+    /// When asked for: what `prompt_token_ids` say as text, image positions left out, special
+    /// tokens as they are spelled.
+    #[serde(default)]
+    pub read_back: Option<String>,
+    /// SHA-256 of the image files that were shown, in the order of the chat, in lower-case hex.
+    #[serde(default)]
+    pub image_sha256: Vec<String>,
     /// Token counts.
     pub usage: Usage,
     /// Wall times.
@@ -269,4 +314,15 @@ pub trait VisionLanguageModel {
         options: &GenerationOptions,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generation, ModelError>;
+
+    /// Bytes kept for later questions: vision features, keys and values.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Gives up what is kept for later questions until at most `bytes` are held. What later
+    /// questions are answered does not depend on it, only how long they take.
+    fn shrink_caches(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
 }

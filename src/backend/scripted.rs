@@ -189,6 +189,9 @@ fn say(
         prompt_token_ids: (0..).take(prompt_tokens).collect(),
         token_ids: (0..).take(words.len()).collect(),
         logprobs: Vec::new(),
+        candidates: Vec::new(),
+        read_back: None,
+        image_sha256: Vec::new(),
         usage: Usage {
             prompt_tokens,
             image_tokens: chat.images().count(),

@@ -77,6 +77,7 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
             top_p: args.top_p,
             seed: args.seed,
             logprobs: args.logprobs,
+            ..Default::default()
         },
         stream: !args.json,
     };

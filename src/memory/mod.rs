@@ -121,6 +121,9 @@ pub struct QuestionMemory {
     pub peak_bytes: u64,
     /// `peak_bytes` − `baseline_bytes`: what the question needed on top of the weights.
     pub peak_delta_bytes: u64,
+    /// Of `active_bytes`: kept by the model for later questions.
+    #[serde(default)]
+    pub held_bytes: u64,
 }
 
 impl QuestionMemory {
@@ -133,6 +136,7 @@ impl QuestionMemory {
             cache_bytes: reading.cache_bytes,
             peak_bytes,
             peak_delta_bytes: peak_bytes.saturating_sub(baseline_bytes),
+            held_bytes: 0,
         }
     }
 }
@@ -143,6 +147,8 @@ impl QuestionMemory {
 pub enum CleanupReason {
     /// The schedule asked for it.
     Scheduled,
+    /// Memory was short.
+    Pressure,
     /// The model's last question is answered.
     ModelEnd,
 }

@@ -104,6 +104,9 @@ impl VisionLanguageModel for NativeModel {
             prompt_token_ids: token_ids,
             token_ids: tokens.ids,
             logprobs: tokens.logprobs,
+            candidates: Vec::new(),
+            read_back: None,
+            image_sha256: Vec::new(),
         })
     }
 }

@@ -43,6 +43,9 @@ mod tests {
             prompt: String::new(),
             prompt_token_ids: Vec::new(),
             token_ids: Vec::new(),
+            candidates: Vec::new(),
+            read_back: None,
+            image_sha256: Vec::new(),
             logprobs: Vec::new(),
             usage: Usage {
                 prompt_tokens: 90,

@@ -226,6 +226,7 @@ pub(crate) fn question(position: usize, outcome: Outcome) -> QuestionResult {
             cache_bytes: 1_000_000,
             peak_bytes: 9_000_000 + position as u64,
             peak_delta_bytes: 4_800_000 + position as u64,
+            held_bytes: 0,
         }),
         wall_ms: 45.5,
     }

@@ -74,6 +74,9 @@ mod tests {
             prompt_token_ids: Vec::new(),
             token_ids: Vec::new(),
             logprobs: Vec::new(),
+            candidates: Vec::new(),
+            read_back: None,
+            image_sha256: Vec::new(),
             usage: Usage::default(),
             timings: Timings::default(),
         }
