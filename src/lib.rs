@@ -20,7 +20,7 @@
 //! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
 //! - `commands/mod.rs`, `commands/vqa.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
 //! - `commands/suite_run.rs`, `commands/fetch.rs` — what they have in common
-//! - `embedded.rs` — the shipped model and dataset as part of the program
+//! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
 //! What is asked and how it is judged:
 //! - `vlm.rs` — the contract: a chat goes in, a generation comes out
@@ -94,6 +94,7 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod scoring;
+pub mod sha256;
 pub mod suites;
 pub mod vlm;
 pub mod worker;
