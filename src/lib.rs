@@ -66,7 +66,7 @@
 //!
 //! Memory discipline:
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
-//! - `memory/mlx.rs`, `memory/budget.rs` — MLX's allocator and its limit
+//! - `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
 //!
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker

@@ -100,8 +100,12 @@ pub struct MemorySummary {
     pub first_active_bytes: u64,
     /// Active bytes after the last question.
     pub last_active_bytes: u64,
-    /// The last less the first: what stays when questions come and go.
+    /// The last less the first, without what the model keeps for later questions: what stays
+    /// when questions come and go.
     pub active_growth_bytes: i64,
+    /// Most of it that was kept for later questions.
+    #[serde(default)]
+    pub held_bytes: u64,
 }
 
 /// What cleaning up took and gave.
@@ -224,6 +228,7 @@ impl MemorySummary {
         let readings: Vec<_> = questions.iter().filter_map(|question| question.memory).collect();
         let largest =
             |pick: fn(&QuestionMemory) -> u64| readings.iter().map(pick).max().unwrap_or_default();
+        let owned = |memory: &QuestionMemory| memory.active_bytes as i64 - memory.held_bytes as i64;
         let (first, last) = (readings.first()?, readings.last()?);
         Some(Self {
             baseline_bytes: last.baseline_bytes,
@@ -231,7 +236,8 @@ impl MemorySummary {
             peak_delta_bytes: largest(|memory| memory.peak_delta_bytes),
             first_active_bytes: first.active_bytes,
             last_active_bytes: last.active_bytes,
-            active_growth_bytes: last.active_bytes as i64 - first.active_bytes as i64,
+            active_growth_bytes: owned(last) - owned(first),
+            held_bytes: largest(|memory| memory.held_bytes),
         })
     }
 }
