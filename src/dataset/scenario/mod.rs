@@ -1,10 +1,17 @@
 //! What the context test asks: an image, facts about it with closed sets of answers, and turns that distract from it.
 
-use std::path::PathBuf;
+mod claims;
+mod distractors;
+mod facts;
+mod scenes;
+
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::synthetic::Scene;
+use super::synthetic::{Scene, SyntheticError, draw, save};
+
+pub use scenes::{FACTS, SCENARIOS, SceneOptions, scenes};
 
 /// One image to talk about, and what is asked about it afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +20,30 @@ pub struct Scenario {
     pub id: u64,
     /// What is shown.
     pub image: ScenarioImage,
-    /// A true description that states every fact that is asked about a drawn scene; of a photo, what its annotator wrote.
+    /// A true description: every fact about a drawn scene follows from it; of a photo, what its annotator wrote.
     pub gold: String,
     /// What is asked, in this order.
     pub facts: Vec<Fact>,
     /// What the user says between the image and the questions. A shorter list for the same scenario is the beginning
     /// of a longer one.
     pub distractors: Vec<String>,
+}
+
+impl Scenario {
+    /// The image as a file: its own, or drawn into `folder` as `scene_<id>.png`, losslessly.
+    ///
+    /// # Errors
+    /// [`SyntheticError`] if the file cannot be written.
+    pub fn image_file(&self, folder: &Path) -> Result<PathBuf, SyntheticError> {
+        match &self.image {
+            ScenarioImage::File(path) => Ok(path.clone()),
+            ScenarioImage::Drawn(scene) => {
+                let path = folder.join(format!("scene_{:05}.png", self.id));
+                save(&draw(scene), &path)?;
+                Ok(path)
+            }
+        }
+    }
 }
 
 /// Where a scenario's image comes from.
