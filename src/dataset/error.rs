@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use super::scenario::{FACTS, SCENARIOS};
+
 /// Why a dataset cannot be found or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
@@ -120,6 +122,12 @@ pub enum DatasetError {
         /// The ids that are missing, ascending.
         ids: Vec<u64>,
     },
+    /// No scenario, or too many, asked for.
+    #[error("{} scenarios asked for; ask for {} to {}", .0, SCENARIOS.start(), SCENARIOS.end())]
+    Scenarios(usize),
+    /// No fact, or too many, asked for.
+    #[error("{} facts about each scene asked for; ask for {} to {}", .0, FACTS.start(), FACTS.end())]
+    Facts(usize),
 }
 
 impl DatasetError {

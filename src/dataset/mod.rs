@@ -6,6 +6,7 @@ mod error;
 mod json_stream;
 mod locate;
 mod sampling;
+pub mod scenario;
 mod source;
 pub mod synthetic;
 mod vqa_v2;
