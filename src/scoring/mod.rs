@@ -2,6 +2,7 @@
 //! An answer passes *raw → extracted → normalised → score*, and every stage is
 //! kept. Source of the rules: `vqaEval.py` of VQA v2 (GT-Vision-Lab/VQA).
 
+pub mod context;
 mod contractions;
 mod extract;
 mod normalize;
