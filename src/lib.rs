@@ -29,7 +29,7 @@
 //! - `dataset/synthetic/mod.rs`, `dataset/synthetic/scene.rs`, `dataset/synthetic/dice.rs` — seeded scenes and their facts
 //! - `dataset/synthetic/draw.rs`, `dataset/synthetic/glyphs.rs` — scenes as pixels
 //! - `dataset/synthetic/question.rs`, `dataset/synthetic/wording.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
-//! - `dataset/scenario/mod.rs`, `dataset/scenario/scenes.rs`, `dataset/scenario/facts.rs`, `dataset/scenario/claims.rs`, `dataset/scenario/distractors.rs` — what the context test asks
+//! - `dataset/scenario/mod.rs`, `dataset/scenario/scenes.rs`, `dataset/scenario/facts.rs`, `dataset/scenario/claims.rs`, `dataset/scenario/distractors.rs`, `dataset/scenario/photos.rs`, `dataset/scenario/recall.rs` — what the context test asks
 //! - `scoring/mod.rs`, `scoring/extract.rs`, `scoring/normalize.rs`, `scoring/contractions.rs`, `scoring/vqa_accuracy.rs` — the published metric and its relatives
 //! - `scoring/statistics.rs` — what a set of scores supports
 //! - `scoring/context/mod.rs`, `scoring/context/condition.rs`, `scoring/context/parse.rs` — what a conversation leaves of an image: probes and replies

@@ -128,6 +128,32 @@ pub enum DatasetError {
     /// No fact, or too many, asked for.
     #[error("{} facts about each scene asked for; ask for {} to {}", .0, FACTS.start(), FACTS.end())]
     Facts(usize),
+    /// The folder of photos has no annotations.
+    #[error("{} holds no context.json, which says what its photos show", .0.display())]
+    NotAnnotated(PathBuf),
+    /// The annotations are valid and empty.
+    #[error("{} lists no scenario", .0.display())]
+    NoScenarios(PathBuf),
+    /// An annotated photo cannot be asked about.
+    #[error("{}, entry {entry}, {field}: {message}", path.display())]
+    Annotation {
+        /// The annotations file.
+        path: PathBuf,
+        /// The entry's number, from 1.
+        entry: u64,
+        /// The field, for a fact with the fact's number, from 1.
+        field: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A folder of photos holds none.
+    #[error("{} holds no image ({})", folder.display(), endings.join(", "))]
+    NoImages {
+        /// The folder.
+        folder: PathBuf,
+        /// The endings of names that were looked for.
+        endings: &'static [&'static str],
+    },
 }
 
 impl DatasetError {

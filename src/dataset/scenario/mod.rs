@@ -3,6 +3,8 @@
 mod claims;
 mod distractors;
 mod facts;
+mod photos;
+mod recall;
 mod scenes;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::synthetic::{Scene, SyntheticError, draw, save};
 
+pub use photos::read;
+pub use recall::{RECALL_QUESTIONS, Recall, RecallTopic, SEEDING_PROMPT, recall};
 pub use scenes::{FACTS, SCENARIOS, SceneOptions, scenes};
 
 /// One image to talk about, and what is asked about it afterwards.
