@@ -32,7 +32,8 @@
 //! - `dataset/scenario/mod.rs`, `dataset/scenario/scenes.rs`, `dataset/scenario/facts.rs`, `dataset/scenario/claims.rs`, `dataset/scenario/distractors.rs`, `dataset/scenario/photos.rs`, `dataset/scenario/recall.rs` — what the context test asks
 //! - `scoring/mod.rs`, `scoring/extract.rs`, `scoring/normalize.rs`, `scoring/contractions.rs`, `scoring/vqa_accuracy.rs` — the published metric and its relatives
 //! - `scoring/statistics.rs` — what a set of scores supports
-//! - `scoring/context/mod.rs`, `scoring/context/condition.rs`, `scoring/context/parse.rs` — what a conversation leaves of an image: probes and replies
+//! - `scoring/context/mod.rs`, `scoring/context/condition.rs` — what a conversation leaves of an image: histories, probes
+//! - `scoring/context/parse.rs`, `scoring/context/words.rs` — which option a reply means
 //! - `scoring/context/figures.rs`, `scoring/context/validity.rs` — the figures, and whether they mean anything
 //! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
 //!

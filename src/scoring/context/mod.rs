@@ -5,6 +5,7 @@ mod condition;
 mod figures;
 mod parse;
 mod validity;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ pub use figures::{
     ConditionFigures, ContextFigures, Corrected, Decay, ParseCounts, Proportion, Retention,
     ScorerFigures,
 };
-pub use parse::Parse;
+pub use parse::{Parse, claimed, is_echo, is_empty, most_probable, parse};
 pub use validity::{Evidence, Invalid};
 
 /// One fact asked once, and what came of it. There is one for every probe that was planned.
