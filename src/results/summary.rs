@@ -123,7 +123,8 @@ pub struct MemorySummary {
     pub first_active_bytes: u64,
     /// Active bytes after the last question.
     pub last_active_bytes: u64,
-    /// The last less the first: what stays when questions come and go.
+    /// The last less the first, both without what the model keeps for later questions: what
+    /// stays when questions come and go.
     pub active_growth_bytes: i64,
 }
 
@@ -299,9 +300,14 @@ impl MemorySummary {
             peak_delta_bytes: largest(|memory| memory.peak_delta_bytes),
             first_active_bytes: first.active_bytes,
             last_active_bytes: last.active_bytes,
-            active_growth_bytes: last.active_bytes as i64 - first.active_bytes as i64,
+            active_growth_bytes: unaccounted(last) - unaccounted(first),
         })
     }
+}
+
+/// Active bytes that the model does not keep on purpose.
+fn unaccounted(memory: &QuestionMemory) -> i64 {
+    memory.active_bytes as i64 - memory.held_bytes as i64
 }
 
 impl CleanupTotals {

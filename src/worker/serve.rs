@@ -149,7 +149,8 @@ impl Worker {
         let tracked = memory.track(|| fenced(|| model.generate(chat, options, &mut on_text)));
         written?;
         let reply = match tracked {
-            Ok(Tracked { value: Ok(Ok(generation)), memory }) => {
+            Ok(Tracked { value: Ok(Ok(generation)), mut memory }) => {
+                memory.held_bytes = model.held_bytes();
                 Reply::Answered { id, generation: Box::new(generation), memory }
             }
             Ok(Tracked { value: Ok(Err(error)), .. }) => {
