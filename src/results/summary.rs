@@ -228,7 +228,6 @@ impl MemorySummary {
         let readings: Vec<_> = questions.iter().filter_map(|question| question.memory).collect();
         let largest =
             |pick: fn(&QuestionMemory) -> u64| readings.iter().map(pick).max().unwrap_or_default();
-        let owned = |memory: &QuestionMemory| memory.active_bytes as i64 - memory.held_bytes as i64;
         let (first, last) = (readings.first()?, readings.last()?);
         Some(Self {
             baseline_bytes: last.baseline_bytes,
@@ -236,10 +235,15 @@ impl MemorySummary {
             peak_delta_bytes: largest(|memory| memory.peak_delta_bytes),
             first_active_bytes: first.active_bytes,
             last_active_bytes: last.active_bytes,
-            active_growth_bytes: owned(last) - owned(first),
+            active_growth_bytes: unaccounted(last) - unaccounted(first),
             held_bytes: largest(|memory| memory.held_bytes),
         })
     }
+}
+
+/// Active bytes that the model does not keep on purpose.
+fn unaccounted(memory: &QuestionMemory) -> i64 {
+    memory.active_bytes as i64 - memory.held_bytes as i64
 }
 
 impl CleanupTotals {
