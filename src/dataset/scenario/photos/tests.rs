@@ -144,6 +144,15 @@ fn a_folder_without_scenarios_says_what_is_missing() {
     assert!(matches!(read(&file, 1, 0), Err(DatasetError::NotAFolder(_))));
 }
 
+#[test]
+fn the_example_of_the_documentation_can_be_read() {
+    let text = include_str!("../../../../docs/context.md");
+    let (_, rest) = text.split_once("```json\n").unwrap();
+    let folder = folder(rest.split_once("```").unwrap().0);
+    let scenarios = read(folder.path(), 1, 2).unwrap();
+    assert_eq!((scenarios.len(), scenarios[0].facts.len()), (1, 2));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_without_a_panic(text in ".*", cut in 0_usize..400) {

@@ -99,7 +99,7 @@ proptest! {
     }
 }
 
-/// The best blind guesser there is: for each wording the answer that was most frequent on other scenes.
+/// The best blind guesser there is: for each question the answer that was most frequent on other scenes.
 #[test]
 fn who_knows_only_the_questions_guesses_no_better_than_chance() {
     let mut seen: HashMap<String, BTreeMap<usize, usize>> = HashMap::new();
@@ -108,8 +108,8 @@ fn who_knows_only_the_questions_guesses_no_better_than_chance() {
         *seen.entry(fact.question).or_default().entry(fact.answer).or_default() += 1;
     }
     for fact in (100..108).flat_map(|seed| drawn(seed, 400, 8)).flat_map(|s| s.facts) {
-        let answers = seen.get(&fact.question).into_iter().flatten();
-        let guess = answers.max_by_key(|(_, count)| **count).map(|(answer, _)| *answer);
+        let Some(answers) = seen.get(&fact.question) else { continue };
+        let guess = answers.iter().max_by_key(|(_, count)| **count).map(|(answer, _)| *answer);
         let chance = 1.0 / fact.options.len() as f64;
         let (right, expected, variance) = rates.entry(fact.topic).or_default();
         *right += f64::from(u8::from(guess == Some(fact.answer)));
@@ -119,7 +119,11 @@ fn who_knows_only_the_questions_guesses_no_better_than_chance() {
     assert_eq!(rates.len(), 7);
     for (topic, (right, expected, variance)) in rates {
         let deviation = (right - expected) / variance.sqrt();
-        assert!(deviation < 3.5, "{topic}: {right} right, {expected} by chance, {deviation:.1} σ");
+        assert!(expected > 200.0, "{topic} is asked in words of its own nearly always");
+        assert!(
+            deviation.abs() < 3.5,
+            "{topic}: {right} right, {expected} by chance, {deviation:.1} σ"
+        );
     }
 }
 
