@@ -31,10 +31,11 @@
 //! - `dataset/synthetic/question.rs`, `dataset/synthetic/wording.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
 //! - `dataset/scenario/mod.rs`, `dataset/scenario/scenes.rs`, `dataset/scenario/facts.rs`, `dataset/scenario/claims.rs`, `dataset/scenario/distractors.rs`, `dataset/scenario/photos.rs`, `dataset/scenario/recall.rs` — what the context test asks
 //! - `scoring/mod.rs`, `scoring/extract.rs`, `scoring/normalize.rs`, `scoring/contractions.rs`, `scoring/vqa_accuracy.rs` — the published metric and its relatives
-//! - `scoring/statistics.rs` — what a set of scores supports
+//! - `scoring/statistics.rs`, `scoring/resampling.rs` — what a set of scores supports
 //! - `scoring/context/mod.rs`, `scoring/context/condition.rs` — what a conversation leaves of an image: histories, probes
 //! - `scoring/context/parse.rs`, `scoring/context/words.rs` — which option a reply means
-//! - `scoring/context/figures.rs`, `scoring/context/validity.rs` — the figures, and whether they mean anything
+//! - `scoring/context/figures.rs`, `scoring/context/measure.rs`, `scoring/context/compare.rs`, `scoring/context/validity.rs` — the figures, and whether they mean anything
+//! - `scoring/context/recall.rs`, `scoring/context/vocabulary.rs` — what can be said of recall without a key
 //! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
 //!
 //! Who answers:

@@ -1,21 +1,27 @@
 //! What a conversation leaves of an image: the same facts asked under several histories, and
 //! the figures that follow. Nothing here asks a model; a missing reply is never a score.
 
+mod compare;
 mod condition;
 mod figures;
+mod measure;
 mod parse;
+mod recall;
 mod validity;
+mod vocabulary;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub use compare::{Comparison, compare};
 pub use condition::{Condition, UnknownCondition};
 pub use figures::{
     ConditionFigures, ContextFigures, Corrected, Decay, ParseCounts, Proportion, Retention,
     ScorerFigures,
 };
 pub use parse::{Parse, claimed, is_echo, is_empty, most_probable, parse};
-pub use validity::{Evidence, Invalid};
+pub use recall::{RecallFigures, RecallReply, RecallTopic, ReplyCounts, TopicFigures};
+pub use validity::{Description, Evidence, Invalid, identical};
 
 /// One fact asked once, and what came of it. There is one for every probe that was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -68,7 +68,7 @@ const REFUSALS: [&str; 18] = [
 ///
 /// `raw` is what the model wrote, `question` what it was asked (its whole last turn), `cut_off`
 /// whether it reached the token limit. Template debris is removed from each line, then:
-/// - the words after the last repetition of the question count; none are left: `Echo`. So is a
+/// - the words after the last repetition of the question, or of its first line, count; none are left: `Echo`. So is a
 ///   beginning of the question, or a piece of at least three words that names no option;
 /// - a phrase of refusal before any option: `Refused`;
 /// - options are found as whole words in any case, the longest first (`top left` is not
@@ -85,12 +85,12 @@ const REFUSALS: [&str; 18] = [
 /// ```
 pub fn parse(raw: &str, options: &[impl AsRef<str>], question: &str, cut_off: bool) -> Parse {
     let text = without_debris(raw);
-    let (said, asked) = (words(&text), words(question));
+    let (said, asked) = (words(&text), Asked::new(question));
     if said.is_empty() {
         return Parse::Empty;
     }
-    let rest = after_question(&said, &asked);
-    if repeats_beginning(rest, &asked, cut_off) {
+    let rest = asked.rest_of(&said);
+    if repeats_beginning(rest, &asked.whole, cut_off) {
         return Parse::Echo;
     }
     let options: Vec<_> =
@@ -102,13 +102,13 @@ pub fn parse(raw: &str, options: &[impl AsRef<str>], question: &str, cut_off: bo
     match only(&named) {
         Some(option) if cut_off => {
             let complete = words(complete_part(&text));
-            match only(&mentions(after_question(&complete, &asked), &options)) {
+            match only(&mentions(asked.rest_of(&complete), &options)) {
                 Some(same) if same == option => Parse::Chosen { option },
                 _ => Parse::Truncated,
             }
         }
         Some(option) => Parse::Chosen { option },
-        None if is_piece(rest, &asked) => Parse::Echo,
+        None if is_piece(rest, &asked.whole) => Parse::Echo,
         None if !named.is_empty() => Parse::Ambiguous,
         None if cut_off => Parse::Truncated,
         None => Parse::Unparsed,
@@ -161,9 +161,9 @@ pub fn claimed(description: &str, claims: &[Vec<String>]) -> Option<usize> {
 /// assert!(!is_echo("A red circle in the image", "Describe the image in detail."));
 /// ```
 pub fn is_echo(reply: &str, prompt: &str) -> bool {
-    let (said, asked) = (words(&without_debris(reply)), words(prompt));
-    let rest = after_question(&said, &asked);
-    !said.is_empty() && (rest.is_empty() || is_piece(rest, &asked))
+    let (said, asked) = (words(&without_debris(reply)), Asked::new(prompt));
+    let rest = asked.rest_of(&said);
+    !said.is_empty() && (rest.is_empty() || is_piece(rest, &asked.whole))
 }
 
 /// Whether `reply` has no words.
@@ -183,13 +183,28 @@ fn without_debris(raw: &str) -> String {
     text
 }
 
-/// What follows the last repetition of the question.
-fn after_question<'a>(said: &'a [Word], asked: &[Word]) -> &'a [Word] {
-    let mut rest = said;
-    while let Some(at) = find(rest, asked) {
-        rest = rest.get(at + asked.len()..).unwrap_or_default();
+/// What a model was asked: all of it, and its first line, which models repeat without the
+/// instructions that follow it.
+struct Asked {
+    whole: Vec<Word>,
+    first_line: Vec<Word>,
+}
+
+impl Asked {
+    fn new(question: &str) -> Self {
+        let first_line = question.trim().lines().next().unwrap_or("");
+        Self { whole: words(question), first_line: words(first_line) }
     }
-    rest
+
+    /// What follows the last repetition of the question in `said`.
+    fn rest_of<'a>(&self, said: &'a [Word]) -> &'a [Word] {
+        [&self.whole, &self.first_line].into_iter().fold(said, |mut rest, asked| {
+            while let Some(at) = find(rest, asked) {
+                rest = rest.get(at + asked.len()..).unwrap_or_default();
+            }
+            rest
+        })
+    }
 }
 
 /// Whether `rest` is nothing or how the question begins; its last word may be unfinished.

@@ -67,6 +67,10 @@ fn the_question_again_is_an_echo_and_what_follows_it_counts() {
     assert_eq!(parse("circle left or right", &sides, place, false), Parse::Echo);
     assert_eq!(parse("Is the circle left or ri", &sides, place, true), Parse::Echo);
     assert_eq!(parse("right of the star", &sides, place, false), chosen(1));
+    let instructed = format!("{place}\nAnswer with one word: left, right.");
+    assert_eq!(parse(&format!("{place} Left"), &sides, &instructed, false), chosen(0));
+    assert_eq!(parse(place, &sides, &instructed, false), Parse::Echo);
+    assert_eq!(parse(&instructed, &sides, &instructed, false), Parse::Echo);
 }
 
 #[test]
