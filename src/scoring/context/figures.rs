@@ -95,7 +95,7 @@ pub struct Decay {
     pub retention: Retention,
 }
 
-/// Accuracy beyond guessing, K = (A_c − A_N) / (1 − A_N), from the accuracies of the condition
+/// Accuracy beyond guessing, `K = (A_c − A_N) / (1 − A_N)`, from the accuracies of the condition
 /// and of N and their counts. At most 1; below 0 where guessing does better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Corrected {

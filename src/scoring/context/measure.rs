@@ -19,8 +19,8 @@ impl ContextFigures {
     /// A is taken after the most distractor turns that occur, wherever no number is named.
     /// Figures of conditions that do not occur are undefined.
     pub fn of(observations: &[Observation], evidence: Evidence, seed: u64) -> Self {
-        let of = |answer| Table::new(observations, answer, seed).figures();
-        let (mut strict, mut weighed) = (of(written), of(Observation::most_probable));
+        let of = |scorer| Table::new(observations, scorer, seed).figures();
+        let (mut strict, mut weighed) = (of(written), of(weighed));
         let mut outcomes = BTreeMap::<_, ParseCounts>::new();
         for observation in observations {
             outcomes.entry(observation.condition).or_default().add(observation.parse);
@@ -43,24 +43,28 @@ impl ContextFigures {
     }
 }
 
-/// How a scorer reads an observation: `None` without a reply, `Some(None)` where the reply
-/// names no option.
-type Answer = fn(&Observation) -> Option<Option<usize>>;
-
-fn written(observation: &Observation) -> Option<Option<usize>> {
-    observation.parse.map(Parse::option)
+/// A reply as a scorer reads it.
+#[derive(Clone, Copy)]
+struct Reply {
+    /// The option it means, if it means one.
+    option: Option<usize>,
 }
 
-impl Observation {
-    fn most_probable(&self) -> Option<Option<usize>> {
-        self.weighed.map(Some)
-    }
+/// A scorer: `None` where there is no reply to read.
+type Scorer = fn(&Observation) -> Option<Reply>;
+
+fn written(observation: &Observation) -> Option<Reply> {
+    observation.parse.map(|parse| Reply { option: parse.option() })
+}
+
+fn weighed(observation: &Observation) -> Option<Reply> {
+    observation.weighed.map(|option| Reply { option: Some(option) })
 }
 
 /// Observations as one scorer reads them.
 struct Table<'a> {
     observations: &'a [Observation],
-    answer: Answer,
+    scorer: Scorer,
     seed: u64,
     /// Under A: numbers of distractor turns, ascending.
     turns: Vec<usize>,
@@ -69,11 +73,11 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(observations: &'a [Observation], answer: Answer, seed: u64) -> Self {
+    fn new(observations: &'a [Observation], scorer: Scorer, seed: u64) -> Self {
         let under_a = || observations.iter().filter(|o| o.condition == Condition::A);
         let turns: BTreeSet<_> = under_a().map(|o| o.distractors).collect();
         let kept = under_a().map(|o| ((o.scenario, o.fact, o.distractors), o)).collect();
-        Self { observations, answer, seed, turns: turns.into_iter().collect(), kept }
+        Self { observations, scorer, seed, turns: turns.into_iter().collect(), kept }
     }
 
     fn figures(&self) -> ScorerFigures {
@@ -106,12 +110,13 @@ impl<'a> Table<'a> {
     }
 
     fn option(&self, observation: &Observation) -> Option<usize> {
-        (self.answer)(observation).flatten()
+        (self.scorer)(observation)?.option
     }
 
     /// The replies to `condition`, and whether each is right.
     fn right(&self, condition: Condition) -> impl Iterator<Item = (u64, bool)> {
-        let right = |o: &Observation| Some((o.scenario, (self.answer)(o)? == Some(o.expected)));
+        let right =
+            |o: &Observation| Some((o.scenario, (self.scorer)(o)?.option == Some(o.expected)));
         self.under(condition).filter_map(right)
     }
 
@@ -119,7 +124,7 @@ impl<'a> Table<'a> {
         let seen = self.under(Condition::S).filter(|o| self.option(o) == Some(o.expected));
         let kept = seen.filter_map(|o| {
             let later = self.kept.get(&(o.scenario, o.fact, turns))?;
-            Some((o.scenario, (self.answer)(later)? == Some(later.expected)))
+            Some((o.scenario, (self.scorer)(later)?.option == Some(later.expected)))
         });
         let share = Proportion::of(kept, self.seed);
         let defined = share.denominator >= FEWEST_FOR_RETENTION;

@@ -228,11 +228,11 @@ fn refuses(rest: &[Word], named: &[Mention]) -> bool {
 
 /// `text` up to its last line break or sentence end.
 fn complete_part(text: &str) -> &str {
-    let ends = text.char_indices().filter(|&(at, c)| {
+    let mut ends = text.char_indices().filter(|&(at, c)| {
         let after = text.get(at + c.len_utf8()..).unwrap_or_default();
         c == '\n' || (".!?".contains(c) && !after.starts_with(|next: char| !next.is_whitespace()))
     });
-    ends.last().and_then(|(at, c)| text.get(..at + c.len_utf8())).unwrap_or("")
+    ends.next_back().and_then(|(at, c)| text.get(..at + c.len_utf8())).unwrap_or("")
 }
 
 #[cfg(test)]

@@ -94,9 +94,9 @@ impl RecallFigures {
         let topics: BTreeSet<_> = replies.iter().filter_map(|reply| reply.topic).collect();
         let figures = |topic| {
             let pairs = Pairs { images: &images, replies, topic };
-            let share = |cases: Vec<(u64, bool)>| match validity.is_empty() {
-                true => Proportion::of(cases, seed),
-                false => Proportion::of(cases, seed).withheld(),
+            let share = |cases: Vec<(u64, bool)>| {
+                let share = Proportion::of(cases, seed);
+                if validity.is_empty() { share } else { share.withheld() }
             };
             TopicFigures {
                 replies: ReplyCounts::of(about(Some(topic))),
@@ -125,7 +125,7 @@ impl ReplyCounts {
                 Some(reply) => said.push((asked.image, reply)),
             }
         }
-        Self { said: said.len(), identical: identical(said), ..counts }
+        Self { said: said.len(), identical: identical(said.iter().copied()), ..counts }
     }
 }
 

@@ -210,18 +210,21 @@ impl Evidence {
 }
 
 /// How many of `(image, reply)` equal the reply about another image, blank ones left out.
-pub fn identical<'a>(replies: impl IntoIterator<Item = (&'a str, &'a str)> + Clone) -> usize {
-    let mut images = HashMap::<&str, Option<&str>>::new();
-    let said = || {
-        let trimmed = replies.clone().into_iter().map(|(image, reply)| (image, reply.trim()));
-        trimmed.filter(|(_, reply)| !reply.is_empty())
-    };
-    for (image, reply) in said() {
-        // `None` stands for several images.
-        let known = images.entry(reply).or_insert(Some(image));
-        *known = known.filter(|known| *known == image);
+pub fn identical<'a>(replies: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
+    /// How often a reply was given, and whether about several images.
+    struct Seen<'a> {
+        image: &'a str,
+        times: usize,
+        elsewhere: bool,
     }
-    said().filter(|(_, reply)| images.get(reply) == Some(&None)).count()
+    let mut seen = HashMap::<&str, Seen<'_>>::new();
+    for (image, reply) in replies.filter(|(_, reply)| !reply.trim().is_empty()) {
+        let same = seen.entry(reply.trim());
+        let same = same.or_insert(Seen { image, times: 0, elsewhere: false });
+        same.times += 1;
+        same.elsewhere |= same.image != image;
+    }
+    seen.values().filter(|same| same.elsewhere).map(|same| same.times).sum()
 }
 
 /// Why what was written cannot tell that the model sees, if it cannot: under S it is right no

@@ -237,6 +237,8 @@ fn figures_survive_their_json_form() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn every_share_is_its_counts_and_lies_in_its_interval(options in prop::collection::vec(0_usize..4, 97)) {
         let reply = |probe: &Observation| {
