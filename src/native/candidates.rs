@@ -1,13 +1,75 @@
 //! How probable a model finds given answers to a prompt.
 
+use std::collections::BTreeSet;
+
 use mlx_rs::{Array, error::Exception, ops};
 
 use super::{
-    models::{Architecture, decoder::DecoderCache},
+    image_processor::ImageLayout,
+    models::{Architecture, PromptError, decoder::DecoderCache},
     prefill::Prefilled,
     segments::PREFILL_CHUNK,
 };
-use crate::vlm::CandidateScore;
+use crate::vlm::{CandidateScore, Chat, Content, Message, Role};
+
+/// A prompt that candidates may follow.
+pub struct Asked<'a> {
+    /// The conversation, whose last turn is to be answered.
+    pub chat: &'a Chat,
+    /// Its images.
+    pub images: &'a [ImageLayout],
+    /// The prompt that it became.
+    pub token_ids: &'a [i32],
+    /// Tokens that end an answer.
+    pub stop_ids: &'a BTreeSet<u32>,
+    /// Which of them the tokenizer names as the end of a sequence.
+    pub end: Option<u32>,
+}
+
+/// Why a candidate has no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPlace {
+    /// The chat cannot be rendered with the candidate as its last turn.
+    #[error("{0}")]
+    Prompt(#[from] PromptError),
+    /// With an answer the prompt is another one.
+    #[error("the chat template writes something else before an answer than before none")]
+    OtherPrompt,
+    /// Nothing follows the prompt.
+    #[error("the chat template leaves the answer out")]
+    Nothing,
+}
+
+impl Asked<'_> {
+    /// The tokens of a candidate: what follows the prompt when the conversation is rendered
+    /// with it as the assistant's turn, up to the first token that ends an answer. Where the
+    /// template closes no turn, what it writes behind an answer decodes to white space: this
+    /// is left out, and the answer ends as the model would end it.
+    ///
+    /// # Errors
+    /// [`NoPlace`] where the template has no place for the answer behind the prompt.
+    pub fn tokens(&self, model: &Architecture, candidate: &str) -> Result<Vec<u32>, NoPlace> {
+        let text = Content::Text { text: candidate.to_owned() };
+        let mut chat = self.chat.clone();
+        chat.messages.push(Message { role: Role::Assistant, content: vec![text] });
+        let whole = model.tokenize(&chat, self.images, false)?.token_ids;
+        let following = whole.strip_prefix(self.token_ids).ok_or(NoPlace::OtherPrompt)?;
+        let mut tokens: Vec<u32> = following.iter().map(|&id| id as u32).collect();
+        match tokens.iter().position(|id| self.stop_ids.contains(id)) {
+            Some(end) => tokens.truncate(end + 1),
+            None => {
+                let is_blank = |id: &u32| {
+                    model.tokenizer().decode(&[*id]).is_ok_and(|text| text.trim().is_empty())
+                };
+                while tokens.last().is_some_and(is_blank) {
+                    tokens.pop();
+                }
+                tokens.extend(self.end);
+            }
+        }
+        if tokens.is_empty() { Err(NoPlace::Nothing) } else { Ok(tokens) }
+    }
+}
 
 /// Weighs each of `candidates`, tokens that may follow the prompt. The keys and values of the
 /// prompt and their buffers are afterwards what they were, so that an answer written then does

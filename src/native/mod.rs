@@ -1,5 +1,6 @@
 //! Native MLX inference of a checkpoint in Hugging Face layout.
 
+pub mod answer;
 pub mod candidates;
 pub mod chat_images;
 pub mod chat_template;

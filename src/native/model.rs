@@ -11,16 +11,18 @@ use mlx_rs::error::Exception;
 
 use super::{
     LoadError,
+    answer::Answer,
+    candidates::Asked,
     chat_images::{ChatImages, Features},
     checkpoint::Checkpoint,
     content_hash::ContentHash,
     generate::{self, Generated, Tokens},
-    image_processor::ImageError,
+    image_processor::{ImageError, ImageLayout},
     models::{self, Architecture, PromptError, decoder::DecoderCache, prompt::TokenizedChat},
     prefill::Prompt,
     prefix_cache::PrefixCache,
     segments::{self, Segment},
-    tokenizer::{StreamingDetokenizer, TokenizerError, stop_ids},
+    tokenizer::stop_ids,
     vision_cache::VisionCache,
 };
 use crate::vlm::{
@@ -36,6 +38,8 @@ const FEATURE_LIMIT: u64 = 256 << 20;
 pub struct NativeModel {
     architecture: Architecture,
     stop: BTreeSet<u32>,
+    /// The tokenizer's `eos_token`.
+    end: Option<u32>,
     model_type: String,
     precision: String,
     /// Whether anything is kept from one question to the next.
@@ -53,10 +57,13 @@ impl NativeModel {
         let checkpoint = Checkpoint::open(folder)?;
         let (architecture, precision) = models::load(&checkpoint, options)?;
         let stop = stop_ids(&checkpoint, architecture.tokenizer(), architecture.turn_ends());
+        let eos = checkpoint.special_token("eos_token");
+        let end = eos.and_then(|token| architecture.tokenizer().id(token));
         let keeps = !options.no_cache;
         Ok(Self {
             architecture,
             stop,
+            end,
             model_type: checkpoint.model_type,
             precision,
             keeps,
@@ -116,33 +123,39 @@ impl VisionLanguageModel for NativeModel {
         let TokenizedChat { text, token_ids } =
             self.architecture.tokenize(chat, &layouts, true).map_err(prompt)?;
         let segments = self.cut(&token_ids, &images);
-        self.check_length(token_ids.len(), options.max_tokens)?;
         let preprocess = milliseconds(started);
+
+        let candidates = self.candidates(chat, &layouts, &token_ids, &options.candidates);
+        let longest = candidates.iter().map(Vec::len).max().unwrap_or_default();
+        let further = options.max_tokens.max(longest);
+        self.check_length(token_ids.len(), further)?;
+        let read_back = options.read_back.then(|| self.read_back(&token_ids)).transpose()?;
 
         let image_sha256 = images.contents().map(|content| content.to_string()).collect();
         let shared = self.prefix.shared(&segments, self.architecture.regime(token_ids.len()));
-        let further = options.max_tokens;
         let (features, vision) = self.features(images, &segments, shared, further)?;
         let held = self.prefix.take(shared);
+        let image_tokens = segments.iter().map(Segment::image_positions).sum();
         let cached_tokens = held.as_ref().map_or(0, DecoderCache::positions);
 
         let model = &self.architecture;
         let mut answer = Answer::new(model.tokenizer().detokenizer(), on_text);
         let whole = Prompt { segments: &segments, features, held };
         let Generated { tokens, candidates, prompt_cache } =
-            generate::generate(model, whole, &[], &self.stop, options, |id| answer.push(id))
-                .map_err(compute)?;
+            generate::generate(model, whole, &candidates, &self.stop, options, |id| {
+                answer.push(id)
+            })
+            .map_err(compute)?;
         let answer = answer.finish()?;
         if let Some(cache) = prompt_cache.filter(|_| self.keeps) {
             self.prefix.keep(segments, cache);
         }
-        let is_image = |id: &&i32| model.is_image_position(**id);
         Ok(Generation {
             answer,
             finish_reason: tokens.finish_reason,
             usage: Usage {
                 prompt_tokens: token_ids.len(),
-                image_tokens: token_ids.iter().filter(is_image).count(),
+                image_tokens,
                 cached_tokens,
                 completion_tokens: tokens.completion().len(),
             },
@@ -152,7 +165,7 @@ impl VisionLanguageModel for NativeModel {
             token_ids: tokens.ids,
             logprobs: tokens.logprobs,
             candidates,
-            read_back: None,
+            read_back,
             image_sha256,
         })
     }
@@ -173,6 +186,30 @@ impl VisionLanguageModel for NativeModel {
 }
 
 impl NativeModel {
+    /// The tokens of each candidate, or of none where one has no place of its own.
+    fn candidates(
+        &self,
+        chat: &Chat,
+        images: &[ImageLayout],
+        token_ids: &[i32],
+        candidates: &[String],
+    ) -> Vec<Vec<u32>> {
+        let asked = Asked { chat, images, token_ids, stop_ids: &self.stop, end: self.end };
+        let tokens = candidates.iter().map(|text| asked.tokens(&self.architecture, text));
+        tokens.collect::<Result<_, _>>().unwrap_or_else(|reason| {
+            tracing::warn!(%reason, "the candidates are not weighed");
+            Vec::new()
+        })
+    }
+
+    /// What the prompt says, special tokens as they are spelled, image positions left out.
+    fn read_back(&self, token_ids: &[i32]) -> Result<String, ModelError> {
+        let model = &self.architecture;
+        let text = token_ids.iter().filter(|&&id| !model.is_image_position(id));
+        let ids: Vec<u32> = text.map(|&id| id as u32).collect();
+        model.tokenizer().spell(&ids).map_err(|error| ModelError::Compute(error.to_string()))
+    }
+
     fn cut(&self, token_ids: &[i32], images: &ChatImages) -> Vec<Segment> {
         let model = &self.architecture;
         segments::cut(
@@ -215,46 +252,6 @@ fn timings(preprocess: f64, vision: f64, tokens: &Tokens) -> Timings {
         time_to_first_token: preprocess + vision + tokens.prefill_ms,
         tokens_per_second: (further > 0 && tokens.decode_ms > 0.0)
             .then(|| further as f64 / (tokens.decode_ms / 1e3)),
-    }
-}
-
-/// Collects the text of an answer as its tokens come.
-struct Answer<'a> {
-    detokenizer: Option<StreamingDetokenizer<'a>>,
-    text: String,
-    on_text: &'a mut dyn FnMut(&str),
-    error: Option<TokenizerError>,
-}
-
-impl<'a> Answer<'a> {
-    fn new(detokenizer: StreamingDetokenizer<'a>, on_text: &'a mut dyn FnMut(&str)) -> Self {
-        Self { detokenizer: Some(detokenizer), text: String::new(), on_text, error: None }
-    }
-
-    fn push(&mut self, id: u32) {
-        let Some(detokenizer) = &mut self.detokenizer else { return };
-        match detokenizer.push(id) {
-            Ok(piece) => self.append(piece),
-            Err(error) => self.error = Some(error),
-        }
-    }
-
-    fn finish(mut self) -> Result<String, ModelError> {
-        let rest = self.detokenizer.take().map_or(Ok(None), StreamingDetokenizer::finish);
-        match (self.error.take(), rest) {
-            (Some(error), _) | (None, Err(error)) => Err(ModelError::Compute(error.to_string())),
-            (None, Ok(rest)) => {
-                self.append(rest);
-                Ok(self.text)
-            }
-        }
-    }
-
-    fn append(&mut self, piece: Option<String>) {
-        if let Some(piece) = piece {
-            (self.on_text)(&piece);
-            self.text.push_str(&piece);
-        }
     }
 }
 

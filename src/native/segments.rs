@@ -37,6 +37,13 @@ pub struct Segment {
     pub image: Option<ImageRows>,
 }
 
+impl Segment {
+    /// How many of its tokens are image positions.
+    pub fn image_positions(&self) -> usize {
+        self.image.map_or(0, |rows| rows.end - rows.start)
+    }
+}
+
 /// Rows `start..end` of an image's features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageRows {

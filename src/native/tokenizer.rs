@@ -118,6 +118,14 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|e| TokenizerError::Decode(e.to_string()))
     }
 
+    /// Text of `ids` with special tokens as they are spelled.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Decode`].
+    pub fn spell(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        self.inner.decode(ids, false).map_err(|e| TokenizerError::Decode(e.to_string()))
+    }
+
     /// Decodes a growing answer piece by piece.
     pub fn detokenizer(&self) -> StreamingDetokenizer<'_> {
         StreamingDetokenizer::new(self)
