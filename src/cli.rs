@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::vlm::{LoadOptions, Precision};
+use crate::{
+    scoring::context::Condition,
+    vlm::{LoadOptions, Precision},
+};
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
 /// scores, flat memory.
@@ -19,6 +22,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "Examples:
   vlm-test vqa                                     ask the shipped model 20 questions
   vlm-test vqa --models smolvlm,phi35_vision       compare two models
+  vlm-test context --models smolvlm                what it still knows of an image after a talk
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
@@ -31,6 +35,9 @@ Exit status: 0 all answered, 1 a question failed, 2 wrong usage, 3 could not tes
 pub enum Command {
     /// Ask the questions of a VQA dataset and score the answers
     Vqa(VqaArgs),
+    /// Show an image, talk about something else, and ask what the model still knows of it
+    #[command(after_help = HISTORIES)]
+    Context(ContextArgs),
     /// Ask one question, about images or not
     Ask(AskArgs),
     /// List the known models: where their weights are, their size, whether they run here;
@@ -127,6 +134,50 @@ pub struct VqaArgs {
     #[command(flatten)]
     pub run: RunArgs,
 }
+
+/// `vlm-test context`.
+#[derive(Debug, Args)]
+pub struct ContextArgs {
+    /// How many images to talk about
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = positive)]
+    pub scenarios: usize,
+    /// How many facts to ask about each
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
+    pub facts: usize,
+    /// After how many turns about something else to ask; several separated by commas
+    #[arg(long, value_name = "N", value_delimiter = ',', num_args = 1.., default_value = "0,2,6")]
+    pub distractors: Vec<usize>,
+    /// Histories to ask under, see below; several separated by commas [default: all]
+    #[arg(long, value_name = "LETTER", value_delimiter = ',', num_args = 1..)]
+    pub conditions: Option<Vec<Condition>>,
+    /// What to ask: drawn scenes, or a folder of annotated photos with a context.json
+    #[arg(long, short, value_name = "scenes|DIR", default_value = "scenes")]
+    pub dataset: String,
+    /// Seed of the scenes, the facts and the turns
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Longest description and longest reply to a turn, in tokens
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive)]
+    pub max_tokens: usize,
+    /// Text put after every question about a fact; {options} stands for its answers
+    /// [default: a line that lists them]
+    #[arg(long, value_name = "TEXT")]
+    pub prompt_suffix: Option<String>,
+    /// Clear MLX's memory after every N images; 0 never
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub cleanup_every: usize,
+    /// What all suites have.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+const HISTORIES: &str = "Histories:
+  S  the image only                      what the model can see at all
+  A  the image, then the conversation    what it retains, as in a real chat
+  B  as A, the image taken away          what it retains of its own description
+  E  as B, a true description instead    what it makes of words alone
+  N  nothing                             what guessing gives
+  X  another image                       what guessing before an image gives";
 
 /// `vlm-test ask`.
 #[derive(Debug, Args)]

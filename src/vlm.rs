@@ -293,9 +293,12 @@ pub enum ModelError {
     /// An image of the chat cannot be read or processed; the model itself is well.
     #[error("{0}")]
     Image(String),
-    /// The request does not fit this model (template, context length, options).
+    /// The request does not fit this model (template, options).
     #[error("{0}")]
     Prompt(String),
+    /// The prompt and the answer do not fit into the model's context window; nothing was cut.
+    #[error("{0}")]
+    TooLong(String),
     /// The computation failed; later questions may fail too.
     #[error("{0}")]
     Compute(String),

@@ -1,6 +1,7 @@
 //! One file per subcommand: from arguments to exit status.
 
 pub mod ask;
+pub mod context;
 mod fetch;
 pub mod models;
 mod pull;
@@ -35,6 +36,7 @@ const LOAD_LIMIT: Duration = Duration::from_mins(15);
 pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Vqa(args) => vqa::run(args),
+        Command::Context(args) => context::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Models(args) => models::run(args),
         Command::Worker => crate::worker::run()

@@ -11,7 +11,8 @@ use crate::{
     memory::CleanupSchedule,
     report::{Console, ConsoleOptions, Verbosity},
     results::{
-        DatasetProvenance, Outcome, Provenance, Recorder, RunDir, RunReport, RunSettings, RunStatus,
+        ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, RunDir, RunReport,
+        RunSettings, RunStatus,
     },
     runner::{self, Plan, PlannedModel},
     suites::Suite,
@@ -33,6 +34,8 @@ pub struct Prepared {
     pub prompt_suffix: Option<String>,
     /// What they end with where neither the user nor the model's manifest says.
     pub default_suffix: &'static str,
+    /// What a context test was asked to do.
+    pub context: Option<ContextSettings>,
     /// Said before the run.
     pub introduction: String,
 }
@@ -143,6 +146,7 @@ fn plan(
         cleanup: prepared.cleanup,
         load_limit_ms: LOAD_LIMIT.as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),
+        context: prepared.context,
     };
     let command = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
     let suffix = |model: &ResolvedModel| {
@@ -171,14 +175,15 @@ fn console_options(args: &RunArgs) -> ConsoleOptions {
     ConsoleOptions { verbosity, json: args.json }
 }
 
-/// A wrong answer is a result; no answer is a failure.
+/// A wrong answer is a result; no answer, and a result that means nothing, is a failure.
 fn status(ended: RunStatus, report: &RunReport) -> ExitStatus {
     let questions = || report.models.iter().flat_map(|model| &model.questions);
+    let is_valid = report.models.iter().all(|model| model.summary.figures.is_valid());
     match ended {
         RunStatus::Interrupted => ExitStatus::Interrupted,
         RunStatus::Failed => ExitStatus::CouldNotTest,
         RunStatus::Completed
-            if questions().all(|it| matches!(it.outcome, Outcome::Answered { .. })) =>
+            if is_valid && questions().all(|it| matches!(it.outcome, Outcome::Answered { .. })) =>
         {
             ExitStatus::Pass
         }

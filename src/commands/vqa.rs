@@ -43,6 +43,7 @@ fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
         cleanup: CleanupSchedule::every_questions(args.cleanup_every),
         prompt_suffix: args.prompt_suffix.clone(),
         default_suffix: DEFAULT_PROMPT_SUFFIX,
+        context: None,
     })
 }
 

@@ -102,7 +102,7 @@ impl NativeModel {
             ));
         }
         if prompt_tokens.saturating_add(max_tokens) > limit {
-            return Err(ModelError::Prompt(format!(
+            return Err(ModelError::TooLong(format!(
                 "the prompt has {prompt_tokens} tokens and {max_tokens} may follow, but the model was made for {limit}; use fewer images, a shorter conversation or a smaller --max-tokens"
             )));
         }

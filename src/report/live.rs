@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    context,
     table::failure,
     text::{escape, truncate, width},
     units::{bytes, clock, milliseconds, percent},
@@ -169,6 +170,10 @@ fn judged(raw: &str, judgement: &Judgement, about: &About) -> String {
             let (score, expected) = (percent(scored.scores.official), expected(&about.references));
             format!("{score}  “{raw}” → “{}”, expected {expected}", scored.extracted)
         }
+        (Judgement::Context(judgement), About::Context(about)) => {
+            context::judged(raw, judgement, about)
+        }
+        _ => format!("“{raw}”"),
     }
 }
 

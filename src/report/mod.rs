@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod console;
+mod context;
 pub mod download;
 pub mod json;
 pub mod layout;

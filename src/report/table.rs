@@ -3,6 +3,7 @@
 use console::Style;
 
 use super::{
+    context,
     layout::labelled,
     text::escape,
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
@@ -35,7 +36,11 @@ impl Look {
 
 /// The whole table with a final newline. `place` is the run's folder.
 pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
-    let mut lines = vqa::overview(report, look);
+    let of_context = |model: &ModelReport| matches!(model.summary.figures, Figures::Context { .. });
+    let mut lines = match report.models.first() {
+        Some(first) if of_context(first) => context::overview(report, look),
+        _ => vqa::overview(report, look),
+    };
     for model in &report.models {
         lines.push(String::new());
         lines.extend(details(model, look));
@@ -78,6 +83,7 @@ fn headline(model: &ModelReport, look: Look) -> String {
 fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
     match &summary.figures {
         Figures::Vqa(figures) => vqa::details(figures, summary.outcomes),
+        Figures::Context { context } => context::details(context),
     }
 }
 
@@ -119,7 +125,7 @@ fn failures(model: &ModelReport) -> Vec<String> {
 pub(super) fn failure(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Answered { .. } | Outcome::Empty { .. } => None,
-        Outcome::Error { message } => Some(message.clone()),
+        Outcome::Error { message, .. } => Some(message.clone()),
         Outcome::TimedOut { limit_ms } => {
             Some(format!("no answer within {}", milliseconds(*limit_ms as f64)))
         }

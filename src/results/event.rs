@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Provenance, QuestionResult};
+use super::{ContextSettings, Provenance, QuestionResult};
 use crate::{
     memory::{CleanupRecord, CleanupSchedule},
     vlm::{LoadOptions, Loaded},
@@ -33,6 +33,9 @@ pub struct RunSettings {
     pub load_limit_ms: u64,
     /// Time allowed for a question, in milliseconds.
     pub question_limit_ms: u64,
+    /// What a context test asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextSettings>,
 }
 
 /// A model as the run knows it before it is loaded.

@@ -1,7 +1,7 @@
 //! A run with every kind of event and outcome, for tests of what is made of it.
 
 use super::{
-    About, AboutVqa, DatasetProvenance, Entry, Event, Judgement, Machine, ModelStatus,
+    About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelStatus,
     ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
 };
 use crate::{
@@ -54,7 +54,10 @@ pub(crate) fn failed_run() -> Vec<Entry> {
     let mut events = vec![started(3), model_started(), loaded()];
     for position in 1..=3 {
         let message = format!("image {position}.png is not an image \u{1b}[31m");
-        events.extend([asked(position), finished(position, Outcome::Error { message })]);
+        events.extend([
+            asked(position),
+            finished(position, Outcome::Error { message, cause: Cause::Image }),
+        ]);
     }
     events.push(ended(ModelStatus::Completed));
     events.push(Event::RunFinished { status: RunStatus::Completed });
@@ -77,6 +80,7 @@ fn started(questions: usize) -> Event {
         cleanup: CleanupSchedule::EveryQuestions(5),
         load_limit_ms: 600_000,
         question_limit_ms: 120_000,
+        context: None,
     };
     Event::RunStarted { run: Box::new(run), provenance: Box::new(provenance(questions)) }
 }
@@ -156,7 +160,7 @@ fn cleaned_up(before_question: Option<usize>, error: Option<&str>) -> Event {
 fn outcome(position: usize) -> Outcome {
     match position {
         4 => Outcome::Empty { raw: " \n".to_owned() },
-        5 => Outcome::Error { message: "5.png: the file is empty".to_owned() },
+        5 => Outcome::Error { message: "5.png: the file is empty".to_owned(), cause: Cause::Image },
         6 => Outcome::TimedOut { limit_ms: 120_000 },
         7 => Outcome::Crashed {
             signal: Some(9),

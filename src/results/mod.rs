@@ -1,6 +1,7 @@
 //! What happened: events as they come, the journal that keeps them, and the
 //! report that is rebuilt from them. `README.md` here documents `results.json`.
 
+pub mod context;
 pub mod error;
 pub mod event;
 pub mod figures;
@@ -15,11 +16,12 @@ pub mod spread;
 pub mod summary;
 pub mod vqa_figures;
 
+pub use context::{AboutContext, AskedFact, ContextJudgement, ContextSettings, HistoryCheck, Part};
 pub use error::ResultsError;
 pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatus};
 pub use figures::Figures;
 pub use journal::{Journal, Recovered, read_journal};
-pub use outcome::{Judgement, Outcome};
+pub use outcome::{Cause, Judgement, Outcome};
 pub use provenance::{DatasetProvenance, Machine, Provenance, checkpoint_digest, sha256_file};
 pub use question::{About, AboutVqa, QuestionResult};
 pub use recorder::Recorder;

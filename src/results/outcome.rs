@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ContextJudgement;
 use crate::{
     scoring::{Scored, VqaScores},
     vlm::FinishReason,
@@ -28,8 +29,10 @@ pub enum Outcome {
     },
     /// The image, the prompt or the computation failed.
     Error {
-        /// What failed.
+        /// What failed, in words.
         message: String,
+        /// What failed.
+        cause: Cause,
     },
     /// No answer within the limit; the worker was killed.
     TimedOut {
@@ -52,12 +55,30 @@ pub enum Outcome {
     },
 }
 
+/// What an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The dataset lacks what is needed to judge an answer.
+    Dataset,
+    /// An image cannot be read or processed.
+    Image,
+    /// The chat does not fit the model's template.
+    Prompt,
+    /// The prompt is longer than the model's context window.
+    ContextLength,
+    /// The computation failed.
+    Compute,
+}
+
 /// What a suite makes of an answer. The fields of the variants tell them apart in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Judgement {
     /// The short answer in it and its scores by the human answers.
     Vqa(Scored),
+    /// What a step of a context test shows.
+    Context(ContextJudgement),
 }
 
 impl Outcome {
@@ -73,6 +94,15 @@ impl Outcome {
     pub fn scores(&self) -> Option<&VqaScores> {
         match self.judgement()? {
             Judgement::Vqa(scored) => Some(&scored.scores),
+            Judgement::Context(_) => None,
+        }
+    }
+
+    /// What an error is about.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Error { cause, .. } => Some(*cause),
+            _ => None,
         }
     }
 }
@@ -82,6 +112,7 @@ impl Judgement {
     pub fn score(&self) -> Option<f64> {
         match self {
             Self::Vqa(scored) => Some(scored.scores.official),
+            Self::Context(_) => None,
         }
     }
 }

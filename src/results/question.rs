@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
+use super::{AboutContext, Outcome};
 use crate::{
     memory::QuestionMemory,
     vlm::{Timings, Usage},
@@ -43,6 +43,8 @@ pub struct QuestionResult {
 pub enum About {
     /// A question of a VQA dataset.
     Vqa(AboutVqa),
+    /// A step of a context test.
+    Context(AboutContext),
 }
 
 /// A question of a VQA dataset.
@@ -60,11 +62,22 @@ pub struct AboutVqa {
     pub references: Vec<String>,
 }
 
+impl About {
+    /// The suite that it is of.
+    pub fn suite(&self) -> &'static str {
+        match self {
+            Self::Vqa(_) => "vqa",
+            Self::Context(_) => "context",
+        }
+    }
+}
+
 impl QuestionResult {
     /// What is said of it if it is a question of a VQA dataset.
     pub fn vqa(&self) -> Option<&AboutVqa> {
         match &self.about {
             About::Vqa(about) => Some(about),
+            About::Context(_) => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    results::{Outcome, QuestionResult},
+    results::{Cause, Outcome, QuestionResult},
     suites::{Replies, Suite},
     vlm::{Chat, ModelError},
     worker::Exchange,
@@ -15,7 +15,7 @@ pub(super) fn unreadable(chat: &Chat) -> Option<Outcome> {
         let error = fs::metadata(path).err()?;
         Some(format!("cannot read image {}: {error}", path.display()))
     };
-    chat.images().find_map(reason).map(|message| Outcome::Error { message })
+    chat.images().find_map(reason).map(|message| Outcome::Error { message, cause: Cause::Image })
 }
 
 /// Writes how the exchange about an item ended into its result; a reply is kept for the items
@@ -35,11 +35,7 @@ pub(super) fn conclude(
             replies.insert(item, *generation);
             outcome
         }
-        Exchange::Failed {
-            error:
-                ModelError::Image(message) | ModelError::Prompt(message) | ModelError::Compute(message),
-            ..
-        } => Outcome::Error { message },
+        Exchange::Failed { error, .. } => failed(error),
         Exchange::TimedOut { limit } => Outcome::TimedOut { limit_ms: limit.as_millis() as u64 },
         Exchange::Crashed(death) => Outcome::Crashed {
             signal: death.signal,
@@ -48,6 +44,16 @@ pub(super) fn conclude(
         },
         Exchange::Interrupted => Outcome::Skipped { reason: "interrupted".to_owned() },
     };
+}
+
+fn failed(error: ModelError) -> Outcome {
+    let (message, cause) = match error {
+        ModelError::Image(message) => (message, Cause::Image),
+        ModelError::Prompt(message) => (message, Cause::Prompt),
+        ModelError::TooLong(message) => (message, Cause::ContextLength),
+        ModelError::Compute(message) => (message, Cause::Compute),
+    };
+    Outcome::Error { message, cause }
 }
 
 /// What to say of a worker that ended with `outcome`.
@@ -60,7 +66,7 @@ pub(super) fn restart_reason(outcome: &Outcome) -> String {
         Outcome::Crashed { exit_code: Some(code), .. } => {
             format!("the worker ended with status {code}")
         }
-        Outcome::Error { message } => message.clone(),
+        Outcome::Error { message, .. } => message.clone(),
         _ => "the worker ended".to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 use super::{Item, Prompt, Replies, Suite};
 use crate::{
     dataset::Question,
-    results::{About, AboutVqa, Judgement, Outcome},
+    results::{About, AboutVqa, Cause, Judgement, Outcome},
     scoring,
     vlm::{Chat, Generation, GenerationOptions, Message},
 };
@@ -66,7 +66,7 @@ impl Suite for Vqa {
             let id = question.id;
             let message =
                 format!("question {id} has no annotation, so its answer cannot be scored");
-            return Err(Outcome::Error { message });
+            return Err(Outcome::Error { message, cause: Cause::Dataset });
         }
         let options = GenerationOptions { max_tokens: self.max_tokens, ..Default::default() };
         Ok(Prompt { chat: chat(question, suffix), options })

@@ -1,6 +1,7 @@
 //! Figures of small sets of questions, worked out by hand.
 
 use super::*;
+use crate::results::Cause;
 use crate::results::example::{answered, complete_run, question};
 use crate::scoring::wilson;
 
@@ -11,7 +12,7 @@ fn summary_of(outcomes: Vec<Outcome>) -> Summary {
 }
 
 fn error() -> Outcome {
-    Outcome::Error { message: "broken".to_owned() }
+    Outcome::Error { message: "broken".to_owned(), cause: Cause::Compute }
 }
 
 fn close(a: f64, b: f64) -> bool {

@@ -1,0 +1,188 @@
+//! The part of the table that the context test alone has.
+
+use super::{
+    layout::{Align, Column, Grid},
+    table::Look,
+    text::escape,
+    units::{bytes, percent, percent_digits},
+};
+use crate::{
+    results::{AboutContext, ContextJudgement, Figures, ModelReport, RunReport},
+    scoring::{
+        Interval,
+        context::{Condition, ContextFigures, Corrected, ParseCounts, Proportion, Retention},
+    },
+};
+
+const NONE: &str = "–";
+
+/// One line per model.
+pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
+    let column = |heading, rank| Column { heading, align: Align::Right, rank };
+    let mut grid = Grid::new(&[
+        Column { heading: "model", align: Align::Left, rank: 0 },
+        column("retention", 0),
+        column("95 % interval", 5),
+        column("of", 6),
+        column("S", 8),
+        column("A", 7),
+        column("N", 4),
+        column("false memory", 3),
+        column("peak", 2),
+    ]);
+    for model in &report.models {
+        grid.row(overview_row(model));
+    }
+    let mut lines = grid.lines(look.width);
+    if let Some(heading) = lines.first_mut() {
+        *heading = look.style().bold().apply_to(&*heading).to_string();
+    }
+    lines
+}
+
+fn overview_row(model: &ModelReport) -> [String; 9] {
+    let none = || NONE.to_owned();
+    let peak = model.summary.memory.map_or_else(none, |memory| bytes(memory.peak_bytes));
+    let Figures::Context { context } = &model.summary.figures else {
+        return [escape(&model.name), none(), none(), none(), none(), none(), none(), none(), peak];
+    };
+    let strict = &context.strict;
+    let accuracy = |condition| {
+        let figures = strict.by_condition.get(&condition);
+        figures.and_then(|it| it.accuracy.value).map_or_else(none, percent)
+    };
+    let retention = strict.retention;
+    [
+        escape(&model.name),
+        match (context.validity.is_empty(), retention.value) {
+            (false, _) => "INVALID".to_owned(),
+            (true, value) => value.map_or_else(none, percent),
+        },
+        retention.interval.map_or_else(none, interval),
+        retention.correct_in_s.to_string(),
+        accuracy(Condition::S),
+        accuracy(Condition::A),
+        accuracy(Condition::N),
+        strict.false_memory.value.map_or_else(none, percent),
+        peak,
+    ]
+}
+
+/// What stands behind a model's line, by label.
+pub(super) fn details(figures: &ContextFigures) -> Vec<(&'static str, Vec<String>)> {
+    let strict = &figures.strict;
+    let decay = strict
+        .decay
+        .iter()
+        .map(|point| format!("{} {}", turns(point.distractors), share(point.retention.into())));
+    let accuracy = strict.by_condition.iter();
+    let accuracy = accuracy.map(|(condition, it)| format!("{condition} {}", share(it.accuracy)));
+    vec![
+        ("INVALID", figures.validity.iter().map(|reason| escape(&reason.to_string())).collect()),
+        ("retention", retention(strict.retention)),
+        ("decay", decay.collect()),
+        ("accuracy", accuracy.collect()),
+        ("corrected", corrected(figures)),
+        ("coherence", coherence(figures)),
+        ("weighed", weighed(figures)),
+        ("replies", replies(figures)),
+    ]
+}
+
+/// A reply and what was made of it, in a line.
+pub(super) fn judged(raw: &str, judgement: &ContextJudgement, about: &AboutContext) -> String {
+    let (Some(fact), Some(correct)) = (&about.fact, judgement.correct) else {
+        return format!("“{raw}”");
+    };
+    let mark = if correct { "right" } else { "wrong" };
+    let history = about.condition.map_or("", Condition::letter);
+    let expected = fact.options.get(fact.expected).map_or("", String::as_str);
+    let after = turns(about.distractors);
+    format!("{history} after {after}: {mark}  “{raw}”, expected {expected}")
+}
+
+fn interval(interval: Interval) -> String {
+    format!("{}–{} %", percent_digits(interval.low), percent_digits(interval.high))
+}
+
+fn turns(count: usize) -> String {
+    if count == 1 { "1 turn".to_owned() } else { format!("{count} turns") }
+}
+
+/// A share with its counts: `90.0 % (36/40)`.
+fn share(it: Proportion) -> String {
+    let value = it.value.map_or_else(|| NONE.to_owned(), percent);
+    format!("{value} ({}/{})", it.numerator, it.denominator)
+}
+
+impl From<Retention> for Proportion {
+    fn from(it: Retention) -> Self {
+        Self {
+            value: it.value,
+            numerator: it.correct_in_both,
+            denominator: it.correct_in_s,
+            interval: it.interval,
+        }
+    }
+}
+
+fn retention(it: Retention) -> Vec<String> {
+    let known = format!("{} of {} facts seen are still known", it.correct_in_both, it.correct_in_s);
+    let mut parts = vec![it.value.map_or_else(|| "undefined".to_owned(), percent)];
+    parts.extend(it.interval.map(|range| format!("95 % interval {}", interval(range))));
+    parts.push(known);
+    parts
+}
+
+fn corrected(figures: &ContextFigures) -> Vec<String> {
+    let part = |name: &str, it: Corrected| {
+        let value = it.value?;
+        let range = it.interval.map(|range| format!(" ({})", interval(range))).unwrap_or_default();
+        Some(format!("{name} {}{range}", percent(value)))
+    };
+    let conditions = figures.strict.by_condition.iter();
+    let seen = conditions
+        .filter(|(condition, _)| matches!(condition, Condition::S | Condition::A | Condition::B));
+    let parts = seen.filter_map(|(condition, it)| part(condition.letter(), it.chance_corrected));
+    parts.chain(part("context use (E)", figures.strict.context_use)).collect()
+}
+
+fn coherence(figures: &ContextFigures) -> Vec<String> {
+    let strict = &figures.strict;
+    vec![
+        format!("false {}", share(strict.false_memory)),
+        format!("agrees with its description {}", share(strict.self_consistency)),
+        format!("contradicts itself {}", share(strict.contradiction)),
+    ]
+}
+
+/// The same by log-probabilities, where there are any.
+fn weighed(figures: &ContextFigures) -> Vec<String> {
+    let weighed = &figures.weighed;
+    if weighed.by_condition.values().all(|it| it.accuracy.denominator == 0) {
+        return Vec::new();
+    }
+    let accuracy = weighed.by_condition.iter();
+    let accuracy = accuracy.map(|(condition, it)| format!("{condition} {}", share(it.accuracy)));
+    let retention = format!("retention {}", share(weighed.retention.into()));
+    [retention].into_iter().chain(accuracy).collect()
+}
+
+/// What became of all replies to probes.
+fn replies(figures: &ContextFigures) -> Vec<String> {
+    let sum = |pick: fn(&ParseCounts) -> usize| {
+        figures.outcomes_by_condition.values().map(pick).sum::<usize>()
+    };
+    let named = [
+        (sum(|it| it.chosen), "one option"),
+        (sum(|it| it.refused), "refused"),
+        (sum(|it| it.ambiguous), "several options"),
+        (sum(|it| it.unparsed), "no option"),
+        (sum(|it| it.echo), "echo"),
+        (sum(|it| it.empty), "empty"),
+        (sum(|it| it.truncated), "cut off"),
+        (sum(|it| it.no_reply), "missing"),
+    ];
+    let there = named.into_iter().filter(|(count, _)| *count > 0);
+    there.map(|(count, name)| format!("{count} {name}")).collect()
+}
