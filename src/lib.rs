@@ -30,6 +30,7 @@
 //! - `dataset/synthetic/question.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
 //! - `scoring/mod.rs`, `scoring/extract.rs`, `scoring/normalize.rs`, `scoring/contractions.rs`, `scoring/vqa_accuracy.rs` — the published metric and its relatives
 //! - `scoring/statistics.rs` — what a set of scores supports
+//! - `scoring/description.rs`, `scoring/description/echo.rs`, `scoring/description/identical.rs`, `scoring/description/recall.rs`, `scoring/description/repetition.rs`, `scoring/description/words.rs` — what a description shows without a judge
 //! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
 //!
 //! Who answers:

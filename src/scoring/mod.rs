@@ -3,6 +3,7 @@
 //! kept. Source of the rules: `vqaEval.py` of VQA v2 (GT-Vision-Lab/VQA).
 
 mod contractions;
+pub mod description;
 mod extract;
 mod normalize;
 mod statistics;
