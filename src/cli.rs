@@ -73,15 +73,38 @@ impl LoadArgs {
     }
 }
 
+/// What the commands that run a suite have in common.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Models to ask, by name, checkpoint folder or repository; several separated by commas or spaces
+    #[arg(long, short, value_name = "NAME|DIR|OWNER/NAME", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
+    pub models: Vec<String>,
+    /// Seconds a question may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive)]
+    pub timeout: usize,
+    /// How the models are loaded.
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Folder for the results [default: results/TIME-SUITE]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Never use the network: models that are not on this machine are not fetched
+    #[arg(long)]
+    pub offline: bool,
+    /// Print results.json on standard output, and nothing else there
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub json: bool,
+    /// How much is printed.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
 /// `vlm-test vqa`.
 #[derive(Debug, Args)]
 pub struct VqaArgs {
     /// How many questions to ask each model [default: 20, or all if there are fewer]
     #[arg(long, short = 'n', value_name = "N", value_parser = positive)]
     pub questions: Option<usize>,
-    /// Models to ask, by name, checkpoint folder or repository; several separated by commas or spaces
-    #[arg(long, short, value_name = "NAME|DIR|OWNER/NAME", value_delimiter = ',', num_args = 1.., default_value = "smolvlm_tiny")]
-    pub models: Vec<String>,
     /// Dataset to ask, by name or folder in VQA v2 layout
     #[arg(long, short, value_name = "NAME|DIR", default_value = "shapes")]
     pub dataset: String,
@@ -100,24 +123,9 @@ pub struct VqaArgs {
     /// Clear MLX's memory after every N questions; 0 never
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub cleanup_every: usize,
-    /// Seconds a question may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = positive)]
-    pub timeout: usize,
-    /// How the models are loaded.
+    /// What all suites have.
     #[command(flatten)]
-    pub load: LoadArgs,
-    /// Folder for the results [default: results/TIME-vqa]
-    #[arg(long, short, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// Never use the network: models that are not on this machine are not fetched
-    #[arg(long)]
-    pub offline: bool,
-    /// Print results.json on standard output, and nothing else there
-    #[arg(long, action = ArgAction::SetTrue)]
-    pub json: bool,
-    /// How much is printed.
-    #[command(flatten)]
-    pub verbosity: Verbosity,
+    pub run: RunArgs,
 }
 
 /// `vlm-test ask`.
@@ -242,9 +250,9 @@ mod tests {
         for arguments in
             [&["--models", "a,b"][..], &["--models", "a", "b"], &["--models", "a", "--models", "b"]]
         {
-            assert_eq!(vqa(arguments).unwrap().models, ["a", "b"]);
+            assert_eq!(vqa(arguments).unwrap().run.models, ["a", "b"]);
         }
-        assert_eq!(vqa(&[]).unwrap().models, ["smolvlm_tiny"]);
+        assert_eq!(vqa(&[]).unwrap().run.models, ["smolvlm_tiny"]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+use crate::sha256;
+
 /// A folder whose files are part of the program.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedFolder {
@@ -78,7 +80,7 @@ impl EmbeddedFolder {
             hash.update(format!("{name}\0{}\0", bytes.len()));
             hash.update(bytes);
         }
-        hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        sha256::hex(&hash.finalize())
     }
 
     fn is_whole(&self, folder: &Path) -> bool {

@@ -18,8 +18,9 @@
 //!
 //! From the command line to an exit status:
 //! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
-//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs`, `commands/fetch.rs` — one file a subcommand
-//! - `embedded.rs` — the shipped model and dataset as part of the program
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
+//! - `commands/suite_run.rs`, `commands/fetch.rs` — what they have in common
+//! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
 //! What is asked and how it is judged:
 //! - `vlm.rs` — the contract: a chat goes in, a generation comes out
@@ -77,8 +78,9 @@
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
+//! - `results/figures.rs`, `results/vqa_figures.rs` — what a suite measures
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
-//! - `report/table.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/table.rs`, `report/vqa.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
 
 pub mod backend;
@@ -93,6 +95,7 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod scoring;
+pub mod sha256;
 pub mod suites;
 pub mod vlm;
 pub mod worker;

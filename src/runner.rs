@@ -11,17 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::ending::{conclude, restart_reason, unanswerable};
+use self::ending::{conclude, restart_reason, unreadable};
 use crate::{
     backend::registry::ResolvedModel,
-    dataset::Question,
     memory::{CleanupReason, Step, StepCounter},
     results::{
         Event, ModelStatus, ModelUnderTest, Outcome, Provenance, QuestionResult, Recorder,
         ResultsError, RunSettings, RunStatus, checkpoint_digest, sha256_file,
     },
-    suites::vqa,
-    vlm::GenerationOptions,
+    suites::{Item, Prompt, Replies, Suite, asking_order},
     worker::{
         Exchange, StartError, WorkerProcess,
         protocol::{self, Load},
@@ -34,7 +32,6 @@ const MOST_DEATHS: usize = 4;
 const CLEANUP_LIMIT: Duration = Duration::from_mins(1);
 
 /// Everything a run needs to know.
-#[derive(Debug)]
 pub struct Plan {
     /// What was asked for.
     pub settings: RunSettings,
@@ -42,8 +39,8 @@ pub struct Plan {
     pub provenance: Provenance,
     /// The models, in the order they run.
     pub models: Vec<PlannedModel>,
-    /// The questions, in dataset order.
-    pub questions: Vec<Question>,
+    /// What is asked.
+    pub suite: Box<dyn Suite>,
     /// The program to start workers from: this one.
     pub program: PathBuf,
     /// Where workers write what they have to say.
@@ -103,6 +100,8 @@ struct ModelRun<'a> {
     death: Option<String>,
     /// Workers that died since the last answer.
     deaths: usize,
+    /// What it answered to the group of items that is being asked.
+    replies: Replies,
 }
 
 /// Why a model's part ends before its last question.
@@ -119,7 +118,17 @@ impl<'a> ModelRun<'a> {
         interrupt: &'a AtomicBool,
         images: &'a mut HashMap<PathBuf, Option<String>>,
     ) -> Self {
-        Self { plan, planned, recorder, interrupt, images, worker: None, death: None, deaths: 0 }
+        Self {
+            plan,
+            planned,
+            recorder,
+            interrupt,
+            images,
+            worker: None,
+            death: None,
+            deaths: 0,
+            replies: Replies::new(),
+        }
     }
 
     fn run(mut self) -> Result<ModelStatus, ResultsError> {
@@ -155,33 +164,47 @@ impl<'a> ModelRun<'a> {
         Ok(status)
     }
 
-    /// Asks every question; those left when the model fails are recorded as skipped.
+    /// Asks everything; what is left when the model fails is recorded as skipped.
     fn ask_all(&mut self, path: &Path) -> Result<Option<Stop>, ResultsError> {
+        let items = self.plan.suite.items();
+        let order = asking_order(items);
         if let Err(stop) = self.start(path)? {
-            if let Stop::Failed(reason) = &stop {
-                self.skip_from(0, reason)?;
-            }
-            return Ok(Some(stop));
+            return self.stop(stop, &order).map(Some);
         }
         let mut steps = StepCounter::default();
-        for (index, question) in self.plan.questions.iter().enumerate() {
+        for (asked, &index) in order.iter().enumerate() {
             if self.interrupt.load(Ordering::Relaxed) {
                 return Ok(Some(Stop::Interrupted));
             }
-            let step = steps.next(&question.image.to_string_lossy());
+            if asked > 0 && items[order[asked - 1]].group != items[index].group {
+                self.replies.clear();
+            }
+            let image = items[index].image.as_ref().map(|path| path.to_string_lossy());
+            let step = steps.next(image.as_deref());
             if self.worker.is_none()
                 && let Err(stop) = self.start(path)?
             {
-                if let Stop::Failed(reason) = &stop {
-                    self.skip_from(index, reason)?;
-                }
-                return Ok(Some(stop));
+                return self.stop(stop, &order[asked..]).map(Some);
             }
-            if !self.ask(question, index, step)? {
+            if !self.ask(&items[index], index, step)? {
                 return Ok(Some(Stop::Interrupted));
             }
         }
         Ok(None)
+    }
+
+    /// Records what is `left` when a model fails.
+    fn stop(&mut self, stop: Stop, left: &[usize]) -> Result<Stop, ResultsError> {
+        if let Stop::Failed(reason) = &stop {
+            for &index in left {
+                let mut result = self.blank(&self.plan.suite.items()[index], index);
+                result.outcome = Outcome::Skipped { reason: reason.clone() };
+                let model = self.name();
+                self.recorder
+                    .record(Event::QuestionFinished { model, result: Box::new(result) })?;
+            }
+        }
+        Ok(stop)
     }
 
     /// Starts a worker; the inner error ends the model's part.
@@ -214,32 +237,27 @@ impl<'a> ModelRun<'a> {
         }
     }
 
-    /// Asks one question and records its end; `false` when the run was interrupted.
-    fn ask(&mut self, question: &Question, index: usize, step: Step) -> Result<bool, ResultsError> {
-        let (model, position) = (self.name(), index + 1);
+    /// Asks one item and records its end; `false` when the run was interrupted.
+    fn ask(&mut self, item: &Item, index: usize, step: Step) -> Result<bool, ResultsError> {
+        let (model, suite) = (self.name(), &*self.plan.suite);
         self.recorder.record(Event::QuestionStarted {
             model: model.clone(),
-            position,
-            question_id: question.id,
+            position: index + 1,
+            question_id: item.id,
         })?;
         let started = Instant::now();
-        let mut result = self.blank(question, position);
-        if let Some(message) = unanswerable(question) {
-            self.clean_up_unasked(step)?;
-            result.outcome = Outcome::Error { message };
-            return self.record(model, result, started).map(|()| true);
-        }
-        let Some(worker) = &mut self.worker else { return Ok(true) };
-        let asked = protocol::Question {
-            id: question.id,
-            step,
-            chat: vqa::chat(question, &self.planned.prompt_suffix),
-            options: GenerationOptions {
-                max_tokens: self.plan.settings.max_tokens,
-                ..Default::default()
-            },
-            stream: false,
+        let mut result = self.blank(item, index);
+        let prompt = suite.prompt(index, &self.planned.prompt_suffix, &self.replies);
+        let Prompt { chat, options } = match prompt.and_then(askable) {
+            Ok(prompt) => prompt,
+            Err(outcome) => {
+                self.clean_up_unasked(step)?;
+                result.outcome = outcome;
+                return self.record(model, result, started).map(|()| true);
+            }
         };
+        let Some(worker) = &mut self.worker else { return Ok(true) };
+        let asked = protocol::Question { id: item.id, step, chat, options, stream: false };
         let limit = Duration::from_millis(self.plan.settings.question_limit_ms);
         let answer = worker.ask(&asked, limit, self.interrupt, &mut |_| ());
         for record in answer.cleanups {
@@ -250,7 +268,7 @@ impl<'a> ModelRun<'a> {
         if interrupted {
             return Ok(false);
         }
-        conclude(question, answer.exchange, &mut result);
+        conclude(suite, index, answer.exchange, &mut self.replies, &mut result);
         if ended_worker {
             self.worker = None;
             self.death = Some(restart_reason(&result.outcome));
@@ -284,16 +302,6 @@ impl<'a> ModelRun<'a> {
         Ok(())
     }
 
-    fn skip_from(&mut self, index: usize, reason: &str) -> Result<(), ResultsError> {
-        for (offset, question) in self.plan.questions.iter().enumerate().skip(index) {
-            let mut result = self.blank(question, offset + 1);
-            result.outcome = Outcome::Skipped { reason: reason.to_owned() };
-            let model = self.name();
-            self.recorder.record(Event::QuestionFinished { model, result: Box::new(result) })?;
-        }
-        Ok(())
-    }
-
     fn clean_up_at_the_end(&mut self) -> Result<(), ResultsError> {
         let Some(mut worker) = self.worker.take() else { return Ok(()) };
         if let Some(record) = worker.clean_up(CleanupReason::ModelEnd, CLEANUP_LIMIT) {
@@ -304,23 +312,18 @@ impl<'a> ModelRun<'a> {
         Ok(())
     }
 
-    fn blank(&mut self, question: &Question, position: usize) -> QuestionResult {
-        let sha256 = self
-            .images
-            .entry(question.image.clone())
-            .or_insert_with(|| sha256_file(&question.image).ok())
-            .clone();
+    fn blank(&mut self, item: &Item, index: usize) -> QuestionResult {
+        let image_sha256 = item.image.as_ref().and_then(|image| {
+            let known = self.images.entry(image.clone());
+            known.or_insert_with(|| sha256_file(image).ok()).clone()
+        });
         QuestionResult {
-            position,
-            question_id: question.id,
-            image_id: question.image_id,
-            image: question.image.to_string_lossy().into_owned(),
-            image_sha256: sha256,
-            question: question.text.clone(),
-            prompt_suffix: self.planned.prompt_suffix.clone(),
-            question_type: question.question_type.clone().unwrap_or_default(),
-            answer_type: question.answer_type.clone().unwrap_or_default(),
-            references: question.answers.clone(),
+            position: index + 1,
+            question_id: item.id,
+            image: item.image.as_ref().map(|image| image.to_string_lossy().into_owned()),
+            image_sha256,
+            question: item.question.clone(),
+            about: self.plan.suite.about(index, &self.planned.prompt_suffix),
             outcome: Outcome::Skipped { reason: String::new() },
             usage: None,
             timings_ms: None,
@@ -341,5 +344,13 @@ impl<'a> ModelRun<'a> {
             revision: manifest.revision.clone(),
             path: path.to_string_lossy().into_owned(),
         }
+    }
+}
+
+/// The prompt, if its images can be shown.
+fn askable(prompt: Prompt) -> Result<Prompt, Outcome> {
+    match unreadable(&prompt.chat) {
+        Some(outcome) => Err(outcome),
+        None => Ok(prompt),
     }
 }

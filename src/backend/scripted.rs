@@ -13,10 +13,17 @@
 //! [[answer]]
 //! at = 3                           # the third question this worker is asked
 //! crash = "kill"                   # or abort, segv, exit255
+//!
+//! [[answer]]
+//! shown = "cat.png"                # part of the name of an image of the last turn
+//! image = "cat.png"                # the same of any turn
+//! history = "a cat"                # part of the text of an earlier turn
+//! echo = true                      # says the question
 //! ```
 //! Other faults of an answer: `error`, `image_error`, `panic` (texts), `hang`, `empty`
 //! (flags), `noise` (text for standard output), `slow_ms`. The first answer whose
-//! conditions all hold is taken; `at` counts anew in a restarted worker.
+//! conditions all hold is taken; `at` counts anew in a restarted worker. Of the answers it
+//! is to weigh, what the script says is probable and everything else is not.
 
 mod faults;
 
@@ -30,9 +37,12 @@ use std::{
 use serde::Deserialize;
 
 use self::faults::{Crash, hang};
-use crate::vlm::{
-    Chat, Content, FinishReason, Generation, GenerationOptions, ModelError, Role, Timings, Usage,
-    VisionLanguageModel,
+use crate::{
+    sha256,
+    vlm::{
+        CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions, Message,
+        ModelError, Role, Timings, Usage, VisionLanguageModel,
+    },
 };
 
 /// Why a script cannot be used.
@@ -75,6 +85,10 @@ struct Script {
 struct Answer {
     question: Option<String>,
     at: Option<usize>,
+    shown: Option<String>,
+    image: Option<String>,
+    history: Option<String>,
+    echo: bool,
     text: String,
     empty: bool,
     error: Option<String>,
@@ -120,10 +134,9 @@ impl ScriptedModel {
         }
     }
 
-    fn answer_to(&self, question: &str) -> Answer {
+    fn answer_to(&self, chat: &Chat) -> Answer {
         let matching = |answer: &&Answer| {
-            answer.at.is_none_or(|at| at == self.asked)
-                && answer.question.as_ref().is_none_or(|part| question.contains(part))
+            answer.at.is_none_or(|at| at == self.asked) && answer.belongs_to(chat)
         };
         let default = || Answer { text: self.script.default.clone(), ..Answer::default() };
         self.script.answer.iter().find(matching).cloned().unwrap_or_else(default)
@@ -139,14 +152,34 @@ impl VisionLanguageModel for ScriptedModel {
     ) -> Result<Generation, ModelError> {
         let start = Instant::now();
         self.asked += 1;
-        let answer = self.answer_to(&last_text(chat));
+        let answer = self.answer_to(chat);
         answer.fail()?;
-        let text = if answer.empty { "" } else { answer.text.as_str() };
-        Ok(say(text, chat, options, on_text, start))
+        let text = match (answer.empty, answer.echo) {
+            (true, _) => String::new(),
+            (_, true) => chat.messages.last().map(text_of).unwrap_or_default(),
+            _ => answer.text,
+        };
+        let images = chat.images().map(|path| digest(path)).collect::<Result<_, _>>()?;
+        Ok(say(&text, chat, options, on_text, images, start))
     }
 }
 
 impl Answer {
+    /// Whether its conditions hold for `chat`.
+    fn belongs_to(&self, chat: &Chat) -> bool {
+        let Some((last, earlier)) = chat.messages.split_last() else { return false };
+        let shows = |message: &Message, part: &str| {
+            message.images().any(|path| path.to_string_lossy().contains(part))
+        };
+        let holds = |part: &Option<String>, found: &dyn Fn(&str) -> bool| {
+            part.as_ref().is_none_or(|part| found(part))
+        };
+        holds(&self.question, &|part| text_of(last).contains(part))
+            && holds(&self.shown, &|part| shows(last, part))
+            && holds(&self.image, &|part| chat.messages.iter().any(|it| shows(it, part)))
+            && holds(&self.history, &|part| earlier.iter().any(|it| text_of(it).contains(part)))
+    }
+
     fn fail(&self) -> Result<(), ModelError> {
         if let Some(noise) = &self.noise {
             faults::print(noise);
@@ -172,6 +205,7 @@ fn say(
     chat: &Chat,
     options: &GenerationOptions,
     on_text: &mut dyn FnMut(&str),
+    image_sha256: Vec<String>,
     start: Instant,
 ) -> Generation {
     let words: Vec<&str> = text.split_inclusive(' ').take(options.max_tokens).collect();
@@ -185,13 +219,13 @@ fn say(
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
     Generation {
         finish_reason: if cut_off { FinishReason::Length } else { FinishReason::Stop },
+        read_back: options.read_back.then(|| prompt.clone()),
         prompt,
         prompt_token_ids: (0..).take(prompt_tokens).collect(),
         token_ids: (0..).take(words.len()).collect(),
         logprobs: Vec::new(),
-        candidates: Vec::new(),
-        read_back: None,
-        image_sha256: Vec::new(),
+        candidates: options.candidates.iter().map(|it| weigh(it, text)).collect(),
+        image_sha256,
         usage: Usage {
             prompt_tokens,
             image_tokens: chat.images().count(),
@@ -203,9 +237,20 @@ fn say(
     }
 }
 
-fn last_text(chat: &Chat) -> String {
-    let content = chat.messages.last().map(|message| message.content.as_slice());
-    let texts = content.unwrap_or_default().iter().filter_map(|part| match part {
+/// SHA-256 of an image, as a model that looks at it would tell.
+fn digest(path: &Path) -> Result<String, ModelError> {
+    sha256::of_file(path).map_err(|error| {
+        ModelError::Image(format!("cannot read image {}: {error}", path.display()))
+    })
+}
+
+/// What the script says is likely, in one token; nothing else is.
+fn weigh(candidate: &str, said: &str) -> CandidateScore {
+    CandidateScore { logprob: if candidate == said { -0.1 } else { -10.0 }, tokens: 1 }
+}
+
+fn text_of(message: &Message) -> String {
+    let texts = message.content.iter().filter_map(|part| match part {
         Content::Text { text } => Some(text.as_str()),
         Content::Image { .. } => None,
     });

@@ -69,7 +69,7 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
         WorkerProcess::start(&this_program()?, log.path(), &load, LOAD_LIMIT, interrupt)?;
     let question = Question {
         id: 0,
-        step: StepCounter::default().next(""),
+        step: StepCounter::default().next(None),
         chat,
         options: GenerationOptions {
             max_tokens: args.max_tokens,

@@ -4,6 +4,7 @@ pub mod ask;
 mod fetch;
 pub mod models;
 mod pull;
+mod suite_run;
 pub mod vqa;
 
 use std::{

@@ -156,7 +156,8 @@ pub enum CleanupReason {
 /// One clean-up and what it achieved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CleanupRecord {
-    /// Position (from 1) of the question it was made before; `None` at a model's end.
+    /// The question it was made before, counted from 1 in the order they were asked; `None`
+    /// at a model's end.
     pub before_question: Option<usize>,
     /// Why it was made.
     pub reason: CleanupReason,

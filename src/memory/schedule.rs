@@ -25,17 +25,22 @@ pub struct StepCounter {
 }
 
 impl StepCounter {
-    /// The step of the next question, which is about `image` (any key that names it).
+    /// The step of the next question, which is about `image` (any key that names it) or about
+    /// none: that one counts with the image before it.
     ///
     /// ```
     /// use vlm_test::memory::{Step, StepCounter};
     /// let mut steps = StepCounter::default();
-    /// steps.next("cat.jpg");
-    /// assert_eq!(steps.next("dog.jpg"), Step { question: 2, image: 2, opens_image: true });
-    /// assert_eq!(steps.next("cat.jpg"), Step { question: 3, image: 1, opens_image: false });
+    /// steps.next(Some("cat.jpg"));
+    /// assert_eq!(steps.next(Some("dog.jpg")), Step { question: 2, image: 2, opens_image: true });
+    /// assert_eq!(steps.next(Some("cat.jpg")), Step { question: 3, image: 1, opens_image: false });
     /// ```
-    pub fn next(&mut self, image: &str) -> Step {
+    pub fn next(&mut self, image: Option<&str>) -> Step {
         self.questions += 1;
+        let Some(image) = image else {
+            let image = self.images.len();
+            return Step { question: self.questions, image, opens_image: false };
+        };
         let seen = self.images.get(image).copied();
         let position = seen.unwrap_or(self.images.len() + 1);
         if seen.is_none() {
@@ -99,7 +104,7 @@ mod tests {
 
     fn due_positions(schedule: CleanupSchedule, images: &[u8]) -> Vec<usize> {
         let mut steps = StepCounter::default();
-        let steps = images.iter().map(|image| steps.next(&image.to_string()));
+        let steps = images.iter().map(|image| steps.next(Some(&image.to_string())));
         steps.filter(|&step| schedule.due(step)).map(|step| step.question).collect()
     }
 
@@ -141,7 +146,7 @@ mod tests {
         ) {
             let schedule = if by_image { CleanupSchedule::every_images(n) } else { CleanupSchedule::every_questions(n) };
             let mut steps = StepCounter::default();
-            let steps: Vec<Step> = images.iter().map(|image| steps.next(&image.to_string())).collect();
+            let steps: Vec<Step> = images.iter().map(|image| steps.next(Some(&image.to_string()))).collect();
             let (before, after) = steps.split_at(restart.min(steps.len()));
             // Each worker has the schedule alone; nothing else passes from one to the next.
             let first = before.iter().filter(|&&step| schedule.due(step));
@@ -158,7 +163,7 @@ mod tests {
             let mut steps = StepCounter::default();
             let mut opened = 0;
             for image in &images {
-                let step = steps.next(&image.to_string());
+                let step = steps.next(Some(&image.to_string()));
                 if CleanupSchedule::every_images(n).due(step) {
                     prop_assert_eq!(opened, n);
                     opened = 0;

@@ -7,10 +7,12 @@ mod engine;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::checkpoint::{Checkpoint, CheckpointError, json::read_json_object, token_content};
-use crate::vlm::{Chat, Content, Message, Role};
+use crate::{
+    sha256,
+    vlm::{Chat, Content, Message, Role},
+};
 
 /// Why a prompt could not be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -107,13 +109,8 @@ impl ChatTemplate {
 
     /// SHA-256 of the template's text, in lower-case hexadecimal.
     pub fn sha256(&self) -> String {
-        let digest = Sha256::digest(self.source.as_bytes());
-        digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
+        sha256::of_bytes(self.source.as_bytes())
     }
-}
-
-fn hex_digit(value: u8) -> char {
-    char::from_digit(u32::from(value), 16).unwrap_or('0')
 }
 
 fn find(checkpoint: &Checkpoint) -> Result<(String, String), ChatTemplateError> {

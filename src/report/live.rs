@@ -7,7 +7,7 @@ use super::{
     text::{escape, truncate, width},
     units::{bytes, clock, milliseconds, percent},
 };
-use crate::results::{Entry, Event, ModelStatus, Outcome, QuestionResult};
+use crate::results::{About, Entry, Event, Judgement, ModelStatus, Outcome, QuestionResult};
 
 /// Cells of the bar itself.
 const BAR_CELLS: usize = 16;
@@ -26,6 +26,7 @@ pub struct Progress {
     /// Whether the model is being loaded.
     pub loading: bool,
     answered: usize,
+    scored: usize,
     score_sum: f64,
     peak_bytes: u64,
     first_question_ms: Option<f64>,
@@ -55,9 +56,10 @@ impl Progress {
 
     fn count(&mut self, result: &QuestionResult) {
         self.done += 1;
-        if let Some(scores) = result.outcome.scores() {
+        if let Some(judgement) = result.outcome.judgement() {
             self.answered += 1;
-            self.score_sum += scores.official;
+            self.scored += usize::from(judgement.score().is_some());
+            self.score_sum += judgement.score().unwrap_or_default();
         }
         let peak = result.memory.map_or(0, |memory| memory.peak_bytes);
         self.peak_bytes = self.peak_bytes.max(peak);
@@ -103,7 +105,7 @@ impl Progress {
     }
 
     fn parts(&self) -> Vec<String> {
-        let accuracy = (self.answered > 0).then(|| percent(self.score_sum / self.answered as f64));
+        let accuracy = (self.scored > 0).then(|| percent(self.score_sum / self.scored as f64));
         let left = self.remaining().map(|time| format!("{} left", clock(time)));
         let peak = (self.peak_bytes > 0).then(|| format!("peak {}", bytes(self.peak_bytes)));
         let failed = self.done - self.answered;
@@ -149,17 +151,25 @@ pub fn warning(event: &Event) -> Option<String> {
 
 /// A question and what came of it, for `--verbose`: two lines of at most `columns`.
 pub fn question_lines(result: &QuestionResult, planned: usize, columns: usize) -> [String; 2] {
-    let image = result.image.rsplit('/').next().unwrap_or_default();
-    let question = format!("{}/{planned} {} ({image})", result.position, result.question);
+    let image = result.image.as_deref().and_then(|path| path.rsplit('/').next());
+    let image = image.map_or_else(String::new, |name| format!(" ({name})"));
+    let question = format!("{}/{planned} {}{image}", result.position, result.question);
     let what = match &result.outcome {
-        Outcome::Answered { raw, extracted, scores, .. } => {
-            let score = percent(scores.official);
-            format!("{score}  “{raw}” → “{extracted}”, expected {}", expected(&result.references))
-        }
+        Outcome::Answered { raw, judgement, .. } => judged(raw, judgement, &result.about),
         Outcome::Empty { raw } => format!("empty answer “{raw}”"),
         other => failure(other).unwrap_or_default(),
     };
     [truncate(&escape(&question), columns), truncate(&format!("  {}", escape(&what)), columns)]
+}
+
+/// An answer and what the suite made of it.
+fn judged(raw: &str, judgement: &Judgement, about: &About) -> String {
+    match (judgement, about) {
+        (Judgement::Vqa(scored), About::Vqa(about)) => {
+            let (score, expected) = (percent(scored.scores.official), expected(&about.references));
+            format!("{score}  “{raw}” → “{}”, expected {expected}", scored.extracted)
+        }
+    }
 }
 
 /// The human answers, most frequent first: `red ×7, dark red ×3`.

@@ -12,6 +12,7 @@ pub mod problem;
 pub mod table;
 pub mod text;
 pub mod units;
+mod vqa;
 
 pub use console::{Console, ConsoleOptions, Verbosity};
 pub use download::Downloads;

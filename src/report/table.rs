@@ -1,20 +1,16 @@
 //! The table that ends a run: one line per model, then what stands behind it.
 
-use std::collections::BTreeMap;
-
 use console::Style;
 
 use super::{
-    layout::{Align, Column, Grid, labelled},
+    layout::labelled,
     text::escape,
-    units::{bytes, milliseconds, percent, percent_digits, signed_bytes, tokens_per_second},
+    units::{bytes, milliseconds, signed_bytes, tokens_per_second},
+    vqa,
 };
-use crate::{
-    results::{
-        ModelReport, ModelStatus, Outcome, RunReport, RunStatus, Summary,
-        summary::{CleanupTotals, Group, OutcomeCounts},
-    },
-    scoring::Interval,
+use crate::results::{
+    Figures, ModelReport, ModelStatus, Outcome, RunReport, RunStatus, Summary,
+    summary::{CleanupTotals, OutcomeCounts},
 };
 
 /// Columns before the parts of a detail line.
@@ -32,14 +28,14 @@ pub struct Look {
 }
 
 impl Look {
-    fn style(self) -> Style {
+    pub(super) fn style(self) -> Style {
         Style::new().force_styling(self.colour)
     }
 }
 
 /// The whole table with a final newline. `place` is the run's folder.
 pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
-    let mut lines = overview(report, look);
+    let mut lines = vqa::overview(report, look);
     for model in &report.models {
         lines.push(String::new());
         lines.extend(details(model, look));
@@ -49,42 +45,6 @@ pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
     lines.join("\n") + "\n"
 }
 
-fn overview(report: &RunReport, look: Look) -> Vec<String> {
-    let column = |heading, rank| Column { heading, align: Align::Right, rank };
-    let mut grid = Grid::new(&[
-        Column { heading: "model", align: Align::Left, rank: 0 },
-        column("answered", 3),
-        column("vqa-official", 0),
-        column("95 % interval", 4),
-        column("tokens/s", 1),
-        column("peak", 2),
-    ]);
-    for model in &report.models {
-        grid.row(overview_row(model));
-    }
-    let mut lines = grid.lines(look.width);
-    if let Some(heading) = lines.first_mut() {
-        *heading = look.style().bold().apply_to(&*heading).to_string();
-    }
-    lines
-}
-
-fn overview_row(model: &ModelReport) -> [String; 6] {
-    let (summary, none) = (&model.summary, || "–".to_owned());
-    [
-        escape(&model.name),
-        format!("{}/{}", summary.outcomes.answered, summary.questions),
-        summary.accuracy.map_or_else(none, |accuracy| percent(accuracy.official)),
-        summary.interval.map_or_else(none, interval),
-        summary.decode_tokens_per_second.map_or_else(none, |speed| format!("{speed:.1}")),
-        summary.memory.map_or_else(none, |memory| bytes(memory.peak_bytes)),
-    ]
-}
-
-fn interval(interval: Interval) -> String {
-    format!("{}–{} %", percent_digits(interval.low), percent_digits(interval.high))
-}
-
 fn details(model: &ModelReport, look: Look) -> Vec<String> {
     let summary = &model.summary;
     let mut lines = vec![headline(model, look)];
@@ -92,10 +52,9 @@ fn details(model: &ModelReport, look: Look) -> Vec<String> {
         lines.extend(labelled(&format!("  {label}"), LABEL, &parts, look.width));
     };
     add("because", model.reason.iter().map(|reason| escape(reason)).collect());
-    add("accuracy", accuracy(summary));
-    add("answers", groups(&summary.by_answer_type));
-    add("questions", groups(&summary.by_question_type));
-    add("coverage", coverage(summary));
+    for (label, parts) in figures(summary) {
+        add(label, parts);
+    }
     add("failures", failures(model));
     add("speed", speed(summary));
     add("time", time(summary));
@@ -115,40 +74,14 @@ fn headline(model: &ModelReport, look: Look) -> String {
     }
 }
 
-fn accuracy(summary: &Summary) -> Vec<String> {
-    let Some(scores) = summary.accuracy else { return Vec::new() };
-    let mut parts = vec![format!("official {}", percent(scores.official))];
-    parts.extend(summary.interval.map(|range| format!("95 % interval {}", interval(range))));
-    parts.push(format!("normalised {}", percent(scores.normalised)));
-    parts.push(format!("soft3 {}", percent(scores.soft3)));
-    parts.push(format!("exact {}", percent(scores.exact_match)));
-    parts.push(format!("unextracted {}", percent(scores.official_unextracted)));
-    if summary.scorers_differ {
-        parts.push("the scorers differ by more than one question".to_owned());
+/// What the suite measured, by label.
+fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
+    match &summary.figures {
+        Figures::Vqa(figures) => vqa::details(figures, summary.outcomes),
     }
-    parts
 }
 
-fn groups(groups: &BTreeMap<String, Group>) -> Vec<String> {
-    let figure = |group: &Group| group.official.map_or_else(|| "–".to_owned(), percent);
-    let part = |(name, group): (&String, &Group)| {
-        format!("{} {} ({}/{})", escape(name), figure(group), group.answered, group.questions)
-    };
-    groups.iter().map(part).collect()
-}
-
-fn coverage(summary: &Summary) -> Vec<String> {
-    let Some(coverage) = summary.coverage else { return Vec::new() };
-    let mut parts = vec![format!("{} of {} answered", coverage.answered, coverage.total)];
-    if coverage.answered < coverage.total {
-        parts.extend(missing(summary.outcomes));
-        let (worst, best) = (percent_digits(coverage.worst), percent_digits(coverage.best));
-        parts.push(format!("bounds {worst}–{best} %"));
-    }
-    parts
-}
-
-fn missing(counts: OutcomeCounts) -> impl Iterator<Item = String> {
+pub(super) fn missing(counts: OutcomeCounts) -> impl Iterator<Item = String> {
     let named = [
         (counts.empty, "empty"),
         (counts.error, "failed"),

@@ -1,12 +1,12 @@
 //! A run with every kind of event and outcome, for tests of what is made of it.
 
 use super::{
-    DatasetProvenance, Entry, Event, Machine, ModelStatus, ModelUnderTest, Outcome, Provenance,
-    QuestionResult, RunSettings, RunStatus,
+    About, AboutVqa, DatasetProvenance, Entry, Event, Judgement, Machine, ModelStatus,
+    ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
 };
 use crate::{
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory},
-    scoring::VqaScores,
+    scoring::{Scored, VqaScores},
     vlm::{FinishReason, LoadOptions, Loaded, Timings, Usage},
 };
 
@@ -172,16 +172,18 @@ fn outcome(position: usize) -> Outcome {
 pub(crate) fn answered(official: f64) -> Outcome {
     Outcome::Answered {
         raw: "Red.".to_owned(),
-        extracted: "Red".to_owned(),
-        normalised: "red".to_owned(),
-        scores: VqaScores {
-            official,
-            normalised: 1.0,
-            soft3: 1.0,
-            exact_match: official.floor(),
-            official_unextracted: 0.0,
-        },
         finish_reason: FinishReason::Stop,
+        judgement: Judgement::Vqa(Scored {
+            extracted: "Red".to_owned(),
+            normalised: "red".to_owned(),
+            scores: VqaScores {
+                official,
+                normalised: 1.0,
+                soft3: 1.0,
+                exact_match: official.floor(),
+                official_unextracted: 0.0,
+            },
+        }),
     }
 }
 
@@ -192,19 +194,24 @@ fn finished(position: usize, outcome: Outcome) -> Event {
 /// A question with `outcome`; figures only where a generation finished.
 pub(crate) fn question(position: usize, outcome: Outcome) -> QuestionResult {
     let generated = matches!(outcome, Outcome::Answered { .. } | Outcome::Empty { .. });
-    let place = position as f64;
+    let (place, even) = (position as f64, position.is_multiple_of(2));
     QuestionResult {
         position,
         question_id: 1000 + position as u64,
-        image_id: position as u64,
-        image: format!("datasets/shapes/images/{position}.png"),
+        image: Some(format!("datasets/shapes/images/{position}.png")),
         image_sha256: Some("ee".repeat(32)),
         question: "what color is the circle?".to_owned(),
-        prompt_suffix: "Answer with a single word.".to_owned(),
-        question_type: if position.is_multiple_of(2) { "how many" } else { "what color" }
-            .to_owned(),
-        answer_type: if position.is_multiple_of(2) { "number" } else { "other" }.to_owned(),
-        references: ["red"; 7].iter().chain(&["dark red"; 3]).map(ToString::to_string).collect(),
+        about: About::Vqa(AboutVqa {
+            image_id: position as u64,
+            prompt_suffix: "Answer with a single word.".to_owned(),
+            question_type: if even { "how many" } else { "what color" }.to_owned(),
+            answer_type: if even { "number" } else { "other" }.to_owned(),
+            references: ["red"; 7]
+                .iter()
+                .chain(&["dark red"; 3])
+                .map(ToString::to_string)
+                .collect(),
+        }),
         outcome,
         usage: generated.then_some(Usage {
             prompt_tokens: 90,

@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod event;
+pub mod figures;
 pub mod journal;
 pub mod outcome;
 pub mod provenance;
@@ -12,17 +13,20 @@ pub mod report;
 pub mod run_dir;
 pub mod spread;
 pub mod summary;
+pub mod vqa_figures;
 
 pub use error::ResultsError;
 pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatus};
+pub use figures::Figures;
 pub use journal::{Journal, Recovered, read_journal};
-pub use outcome::Outcome;
+pub use outcome::{Judgement, Outcome};
 pub use provenance::{DatasetProvenance, Machine, Provenance, checkpoint_digest, sha256_file};
-pub use question::QuestionResult;
+pub use question::{About, AboutVqa, QuestionResult};
 pub use recorder::Recorder;
 pub use report::{ModelReport, ReportBuilder, RunReport};
 pub use run_dir::RunDir;
 pub use summary::Summary;
+pub use vqa_figures::{Group, VqaFigures};
 
 #[cfg(test)]
 pub(crate) mod example;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{scoring::VqaScores, vlm::FinishReason};
+use crate::{
+    scoring::{Scored, VqaScores},
+    vlm::FinishReason,
+};
 
 /// How one question ended; `outcome` in JSON names the variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,14 +15,11 @@ pub enum Outcome {
     Answered {
         /// The text exactly as the model wrote it.
         raw: String,
-        /// The short answer found in it.
-        extracted: String,
-        /// The extracted answer as it was compared.
-        normalised: String,
-        /// What each scorer gives it.
-        scores: VqaScores,
         /// Why the model stopped.
         finish_reason: FinishReason,
+        /// What the suite makes of it.
+        #[serde(flatten)]
+        judgement: Judgement,
     },
     /// There is no answer in the text: nothing, or nothing left after normalisation.
     Empty {
@@ -52,12 +52,36 @@ pub enum Outcome {
     },
 }
 
+/// What a suite makes of an answer. The fields of the variants tell them apart in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Judgement {
+    /// The short answer in it and its scores by the human answers.
+    Vqa(Scored),
+}
+
 impl Outcome {
-    /// The scores, if there is an answer to have them.
-    pub fn scores(&self) -> Option<&VqaScores> {
+    /// What the suite made of the answer, if there is one.
+    pub fn judgement(&self) -> Option<&Judgement> {
         match self {
-            Self::Answered { scores, .. } => Some(scores),
+            Self::Answered { judgement, .. } => Some(judgement),
             _ => None,
+        }
+    }
+
+    /// The scores by human answers, if there are any.
+    pub fn scores(&self) -> Option<&VqaScores> {
+        match self.judgement()? {
+            Judgement::Vqa(scored) => Some(&scored.scores),
+        }
+    }
+}
+
+impl Judgement {
+    /// What the answer is worth, in `0..=1`, where the suite says so answer by answer.
+    pub fn score(&self) -> Option<f64> {
+        match self {
+            Self::Vqa(scored) => Some(scored.scores.official),
         }
     }
 }

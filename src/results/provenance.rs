@@ -1,21 +1,15 @@
 //! What a run's figures depend on besides the models: program, machine, data.
 
-use std::{
-    fmt::Write as _,
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ResultsError;
+use crate::sha256;
 
 /// The version of mlx-rs this program is built with.
 pub const MLX_RS_VERSION: &str = "0.33.0";
-
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// What a run's figures depend on besides the models. The MLX version, the
 /// precision and the digests of prompt template and checkpoint stand beside each
@@ -106,24 +100,12 @@ pub struct DatasetProvenance {
     pub annotations_sha256: Option<String>,
 }
 
-/// SHA-256 of a file's content, in lower-case hex; read in pieces of 1 MiB.
+/// SHA-256 of a file's content, in lower-case hex.
 ///
 /// # Errors
 /// [`ResultsError::Read`] naming the file.
 pub fn sha256_file(path: &Path) -> Result<String, ResultsError> {
-    let digest = || -> io::Result<String> {
-        let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-        let mut buffer = vec![0; BUFFER_BYTES];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(hex(hasher)),
-                Ok(read) => hasher.update(buffer.get(..read).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    digest().map_err(ResultsError::read(path))
+    sha256::of_file(path).map_err(ResultsError::read(path))
 }
 
 /// One SHA-256 for everything in a checkpoint folder that decides its answers:
@@ -144,7 +126,7 @@ pub fn checkpoint_digest(folder: &Path) -> Result<String, ResultsError> {
         };
         hasher.update(format!("{content}  {name}\n"));
     }
-    Ok(hex(hasher))
+    Ok(sha256::hex(&hasher.finalize()))
 }
 
 fn checkpoint_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, ResultsError> {
@@ -175,14 +157,6 @@ fn blob_sha256(path: &Path) -> Option<String> {
     (in_blobs && is_digest && path.exists()).then(|| name.to_owned())
 }
 
-fn hex(hasher: Sha256) -> String {
-    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -203,17 +177,6 @@ mod tests {
         fs::write(&file, "abc").unwrap();
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256_file(&file).unwrap(), known);
-    }
-
-    #[test]
-    fn a_file_longer_than_the_buffer_is_read_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("long");
-        let content = vec![7_u8; BUFFER_BYTES + 3];
-        fs::write(&file, &content).unwrap();
-        let mut hasher = Sha256::new();
-        hasher.update(&content);
-        assert_eq!(sha256_file(&file).unwrap(), hex(hasher));
     }
 
     #[test]

@@ -13,24 +13,17 @@ use crate::{
 pub struct QuestionResult {
     /// Place among the run's questions, from 1, in dataset order.
     pub position: usize,
-    /// The dataset's id of the question.
+    /// The suite's id of the question.
     pub question_id: u64,
-    /// The dataset's id of the image.
-    pub image_id: u64,
-    /// The image file, as it was given to the model.
-    pub image: String,
+    /// The image file it is about, as it was given to the model, if it is about one.
+    pub image: Option<String>,
     /// SHA-256 of the image file in lower-case hex; `None` if it cannot be read.
     pub image_sha256: Option<String>,
     /// The question without suffix.
     pub question: String,
-    /// What was added to it, e.g. a request for a short answer.
-    pub prompt_suffix: String,
-    /// The dataset's class of the question, e.g. `what color`.
-    pub question_type: String,
-    /// The dataset's class of the answer, e.g. `yes/no`.
-    pub answer_type: String,
-    /// The human answers it is judged by.
-    pub references: Vec<String>,
+    /// What else its suite says of it.
+    #[serde(flatten)]
+    pub about: About,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -42,4 +35,36 @@ pub struct QuestionResult {
     pub memory: Option<QuestionMemory>,
     /// From sending the question to its outcome, in milliseconds.
     pub wall_ms: f64,
+}
+
+/// What a suite says of a question. The fields of the variants tell them apart in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum About {
+    /// A question of a VQA dataset.
+    Vqa(AboutVqa),
+}
+
+/// A question of a VQA dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AboutVqa {
+    /// The dataset's id of the image.
+    pub image_id: u64,
+    /// What was added to the question, e.g. a request for a short answer.
+    pub prompt_suffix: String,
+    /// The dataset's class of the question, e.g. `what color`.
+    pub question_type: String,
+    /// The dataset's class of the answer, e.g. `yes/no`.
+    pub answer_type: String,
+    /// The human answers it is judged by.
+    pub references: Vec<String>,
+}
+
+impl QuestionResult {
+    /// What is said of it if it is a question of a VQA dataset.
+    pub fn vqa(&self) -> Option<&AboutVqa> {
+        match &self.about {
+            About::Vqa(about) => Some(about),
+        }
+    }
 }

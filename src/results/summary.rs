@@ -1,13 +1,10 @@
 //! The figures of one model, computed from its questions and nothing else.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, QuestionResult, spread::Spread};
+use super::{Figures, Outcome, QuestionResult, spread::Spread};
 use crate::{
     memory::{CleanupRecord, QuestionMemory},
-    scoring::{Coverage, Interval, VqaScores, mean, wilson},
     vlm::Timings,
 };
 
@@ -18,18 +15,9 @@ pub struct Summary {
     pub questions: usize,
     /// How they ended.
     pub outcomes: OutcomeCounts,
-    /// Mean of each score over the answered questions.
-    pub accuracy: Option<VqaScores>,
-    /// 95 % Wilson interval of `accuracy.official`.
-    pub interval: Option<Interval>,
-    /// Whether official, normalised and soft3 lie further apart than one question counts.
-    pub scorers_differ: bool,
-    /// Answered of planned questions, with the bounds the others leave open.
-    pub coverage: Option<Coverage>,
-    /// By the dataset's class of the answer.
-    pub by_answer_type: BTreeMap<String, Group>,
-    /// By the dataset's class of the question.
-    pub by_question_type: BTreeMap<String, Group>,
+    /// What the suite measures.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// Sums over all generations.
     pub tokens: TokenTotals,
     /// Over all generations, in milliseconds.
@@ -69,17 +57,6 @@ pub struct OutcomeCounts {
     pub skipped: usize,
     /// Not reached before the run ended.
     pub not_asked: usize,
-}
-
-/// The questions of one class.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Group {
-    /// Questions that have an outcome.
-    pub questions: usize,
-    /// Those with an answer.
-    pub answered: usize,
-    /// Mean official score over the answered.
-    pub official: Option<f64>,
 }
 
 /// Token counts summed over all generations.
@@ -162,18 +139,10 @@ impl Summary {
     pub fn of(questions: &[QuestionResult], course: Course<'_>) -> Self {
         let planned = course.planned.max(questions.len());
         let not_asked = planned - questions.len();
-        let accuracy = mean_scores(questions);
-        let outcomes = count_outcomes(questions, not_asked);
-        let official = questions.iter().map(|q| q.outcome.scores().map(|scores| scores.official));
         Self {
             questions: planned,
-            outcomes,
-            accuracy,
-            interval: accuracy.and_then(|mean| wilson(mean.official, outcomes.answered)),
-            scorers_differ: accuracy.is_some_and(|mean| differ(&mean, outcomes.answered)),
-            coverage: Coverage::of(official.chain(std::iter::repeat_n(None, not_asked))),
-            by_answer_type: group_by(questions, |question| &question.answer_type),
-            by_question_type: group_by(questions, |question| &question.question_type),
+            outcomes: count_outcomes(questions, not_asked),
+            figures: Figures::of(questions, not_asked),
             tokens: total_tokens(questions),
             timings_ms: TimingSpreads::of(questions),
             decode_tokens_per_second: median(decode_speeds(questions)),
@@ -188,29 +157,9 @@ impl Summary {
     }
 }
 
-fn mean_scores(questions: &[QuestionResult]) -> Option<VqaScores> {
-    let scores: Vec<_> = questions.iter().filter_map(|q| q.outcome.scores()).collect();
-    let of = |pick: fn(&VqaScores) -> f64| mean(scores.iter().map(|scores| pick(scores)));
-    Some(VqaScores {
-        official: of(|s| s.official)?,
-        normalised: of(|s| s.normalised)?,
-        soft3: of(|s| s.soft3)?,
-        exact_match: of(|s| s.exact_match)?,
-        official_unextracted: of(|s| s.official_unextracted)?,
-    })
-}
-
 /// The sum of nothing is 0 and not −0, as that of the standard library is.
 fn sum(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(0.0, |sum, value| sum + value)
-}
-
-/// Rounding of sums must not count as a difference.
-fn differ(mean: &VqaScores, answered: usize) -> bool {
-    let three = [mean.official, mean.normalised, mean.soft3];
-    let low = three.into_iter().fold(f64::INFINITY, f64::min);
-    let high = three.into_iter().fold(0.0, f64::max);
-    (high - low) * answered as f64 > 1.0 + 1e-9
 }
 
 fn count_outcomes(questions: &[QuestionResult], not_asked: usize) -> OutcomeCounts {
@@ -226,23 +175,6 @@ fn count_outcomes(questions: &[QuestionResult], not_asked: usize) -> OutcomeCoun
         } += 1;
     }
     counts
-}
-
-fn group_by(
-    questions: &[QuestionResult],
-    key: fn(&QuestionResult) -> &String,
-) -> BTreeMap<String, Group> {
-    let mut members = BTreeMap::<String, Vec<Option<f64>>>::new();
-    for question in questions {
-        let official = question.outcome.scores().map(|scores| scores.official);
-        members.entry(key(question).clone()).or_default().push(official);
-    }
-    let group = |scores: &[Option<f64>]| Group {
-        questions: scores.len(),
-        answered: scores.iter().flatten().count(),
-        official: mean(scores.iter().copied().flatten()),
-    };
-    members.into_iter().map(|(name, scores)| (name, group(&scores))).collect()
 }
 
 fn total_tokens(questions: &[QuestionResult]) -> TokenTotals {

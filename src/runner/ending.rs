@@ -1,43 +1,39 @@
 //! How one question ended, in the words of the record.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use crate::{
-    dataset::Question,
     results::{Outcome, QuestionResult},
-    suites::vqa::{self, Judgement},
-    vlm::ModelError,
+    suites::{Replies, Suite},
+    vlm::{Chat, ModelError},
     worker::Exchange,
 };
 
-/// What no model can answer or nobody can score, said without asking.
-pub(super) fn unanswerable(question: &Question) -> Option<String> {
-    if question.answers.is_empty() {
-        return Some(format!(
-            "question {} has no annotation, so its answer cannot be scored",
-            question.id
-        ));
-    }
-    let unreadable = fs::metadata(&question.image).err();
-    unreadable.map(|error| format!("cannot read image {}: {error}", question.image.display()))
+/// An image that no model can be shown, said without asking.
+pub(super) fn unreadable(chat: &Chat) -> Option<Outcome> {
+    let reason = |path: &PathBuf| {
+        let error = fs::metadata(path).err()?;
+        Some(format!("cannot read image {}: {error}", path.display()))
+    };
+    chat.images().find_map(reason).map(|message| Outcome::Error { message })
 }
 
-/// Writes how an exchange ended into the question's result.
-pub(super) fn conclude(question: &Question, exchange: Exchange, result: &mut QuestionResult) {
+/// Writes how the exchange about an item ended into its result; a reply is kept for the items
+/// that build on it.
+pub(super) fn conclude(
+    suite: &dyn Suite,
+    item: usize,
+    exchange: Exchange,
+    replies: &mut Replies,
+    result: &mut QuestionResult,
+) {
     result.outcome = match exchange {
         Exchange::Answered { generation, memory } => {
             (result.usage, result.timings_ms) = (Some(generation.usage), Some(generation.timings));
             result.memory = Some(memory);
-            match vqa::judge(question, &generation) {
-                Judgement::Empty { raw } => Outcome::Empty { raw },
-                Judgement::Scored { raw, scored, finish_reason } => Outcome::Answered {
-                    raw,
-                    extracted: scored.extracted,
-                    normalised: scored.normalised,
-                    scores: scored.scores,
-                    finish_reason,
-                },
-            }
+            let outcome = suite.judge(item, &generation, replies);
+            replies.insert(item, *generation);
+            outcome
         }
         Exchange::Failed {
             error:

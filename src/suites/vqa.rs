@@ -1,17 +1,84 @@
 //! Visual question answering: one image, one question, a short answer, scored with
 //! the field's metric.
 
+use super::{Item, Prompt, Replies, Suite};
 use crate::{
     dataset::Question,
+    results::{About, AboutVqa, Judgement, Outcome},
     scoring,
-    vlm::{Chat, FinishReason, Generation, Message},
+    vlm::{Chat, Generation, GenerationOptions, Message},
 };
 
 /// Asks for the short answers that the metric compares; the usual line of the field.
 pub const DEFAULT_PROMPT_SUFFIX: &str = "Answer the question using a single word or phrase.";
 
+/// The questions of a dataset.
+#[derive(Debug)]
+pub struct Vqa {
+    questions: Vec<Question>,
+    items: Vec<Item>,
+    max_tokens: usize,
+}
+
+impl Vqa {
+    /// Asks `questions`, each for an answer of at most `max_tokens`.
+    pub fn new(questions: Vec<Question>, max_tokens: usize) -> Self {
+        let mut groups = std::collections::HashMap::new();
+        let items = questions
+            .iter()
+            .map(|question| {
+                let next = groups.len() as u64;
+                Item {
+                    id: question.id,
+                    image: Some(question.image.clone()),
+                    group: *groups.entry(question.image.clone()).or_insert(next),
+                    question: question.text.clone(),
+                }
+            })
+            .collect();
+        Self { questions, items, max_tokens }
+    }
+}
+
+impl Suite for Vqa {
+    fn name(&self) -> &'static str {
+        "vqa"
+    }
+
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn about(&self, item: usize, suffix: &str) -> About {
+        let question = &self.questions[item];
+        About::Vqa(AboutVqa {
+            image_id: question.image_id,
+            prompt_suffix: suffix.to_owned(),
+            question_type: question.question_type.clone().unwrap_or_default(),
+            answer_type: question.answer_type.clone().unwrap_or_default(),
+            references: question.answers.clone(),
+        })
+    }
+
+    fn prompt(&self, item: usize, suffix: &str, _replies: &Replies) -> Result<Prompt, Outcome> {
+        let question = &self.questions[item];
+        if question.answers.is_empty() {
+            let id = question.id;
+            let message =
+                format!("question {id} has no annotation, so its answer cannot be scored");
+            return Err(Outcome::Error { message });
+        }
+        let options = GenerationOptions { max_tokens: self.max_tokens, ..Default::default() };
+        Ok(Prompt { chat: chat(question, suffix), options })
+    }
+
+    fn judge(&self, item: usize, reply: &Generation, _replies: &Replies) -> Outcome {
+        judge(&self.questions[item], reply)
+    }
+}
+
 /// The user's turn: the image, the question and, on a line of its own, the suffix.
-pub fn chat(question: &Question, suffix: &str) -> Chat {
+fn chat(question: &Question, suffix: &str) -> Chat {
     let mut text = question.text.clone();
     if !suffix.is_empty() {
         text.push('\n');
@@ -20,38 +87,23 @@ pub fn chat(question: &Question, suffix: &str) -> Chat {
     Chat { messages: vec![Message::user([question.image.clone()], text)] }
 }
 
-/// What an answer is worth.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Judgement {
-    /// It says something, and so has a score.
-    Scored {
-        /// The text as generated.
-        raw: String,
-        /// What was made of it, and what that is worth.
-        scored: scoring::Scored,
-        /// Whether the answer was cut off.
-        finish_reason: FinishReason,
-    },
-    /// It says nothing, and so has none.
-    Empty {
-        /// The text as generated.
-        raw: String,
-    },
-}
-
-/// Judges an answer to an annotated question.
-pub fn judge(question: &Question, generation: &Generation) -> Judgement {
-    let raw = generation.answer.clone();
+/// An answer that says something has a score; one that says nothing has none.
+fn judge(question: &Question, reply: &Generation) -> Outcome {
+    let raw = reply.answer.clone();
     match scoring::score(&raw, &question.answers) {
-        Some(scored) => Judgement::Scored { raw, scored, finish_reason: generation.finish_reason },
-        None => Judgement::Empty { raw },
+        Some(scored) => Outcome::Answered {
+            raw,
+            finish_reason: reply.finish_reason,
+            judgement: Judgement::Vqa(scored),
+        },
+        None => Outcome::Empty { raw },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vlm::{Content, Role, Timings, Usage};
+    use crate::vlm::{Content, FinishReason, Role, Timings, Usage};
 
     fn question() -> Question {
         Question {
@@ -97,10 +149,23 @@ mod tests {
 
     #[test]
     fn an_answer_that_says_nothing_has_no_score() {
-        assert_eq!(judge(&question(), &generation(" \n")), Judgement::Empty { raw: " \n".into() });
-        let Judgement::Scored { scored, .. } = judge(&question(), &generation(" red")) else {
-            panic!()
-        };
+        assert_eq!(judge(&question(), &generation(" \n")), Outcome::Empty { raw: " \n".into() });
+        let outcome = judge(&question(), &generation(" red"));
+        let Outcome::Answered { judgement: Judgement::Vqa(scored), .. } = outcome else { panic!() };
         assert!((scored.scores.official - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_question_without_annotation_is_not_asked() {
+        let suite = Vqa::new(vec![Question { answers: Vec::new(), ..question() }], 8);
+        assert!(matches!(suite.prompt(0, "", &Replies::new()), Err(Outcome::Error { .. })));
+    }
+
+    #[test]
+    fn questions_about_one_image_share_a_group() {
+        let other = Question { image: "b.png".into(), ..question() };
+        let suite = Vqa::new(vec![question(), other, question()], 8);
+        let groups: Vec<_> = suite.items().iter().map(|item| item.group).collect();
+        assert_eq!(groups, [0, 1, 0]);
     }
 }

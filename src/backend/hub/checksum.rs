@@ -3,6 +3,8 @@
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::sha256;
+
 /// What a file's contents must hash to. It is also the name of its blob in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checksum {
@@ -71,12 +73,9 @@ impl Hashing {
 
     /// The hash in hex.
     pub fn finish(self) -> String {
-        let hex = |bytes: &[u8]| {
-            bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-        };
         match self {
-            Self::Sha256(hash) => hex(&hash.finalize()),
-            Self::GitBlob(hash) => hex(&hash.finalize()),
+            Self::Sha256(hash) => sha256::hex(&hash.finalize()),
+            Self::GitBlob(hash) => sha256::hex(&hash.finalize()),
         }
     }
 }

@@ -74,3 +74,42 @@ fn a_script_can_refuse_to_load() {
     let error = scripted("load_error = 'missing tensor'").unwrap_err();
     assert_eq!(error.to_string(), "missing tensor");
 }
+
+#[test]
+fn answers_can_depend_on_what_was_shown_and_said_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let cat = folder.path().join("cat.png");
+    std::fs::write(&cat, "pixels").unwrap();
+    let mut model = scripted(
+        "default = 'dunno'\n\
+         [[answer]]\nshown = 'cat.png'\ntext = 'I see it'\n\
+         [[answer]]\nimage = 'cat.png'\nquestion = 'again'\necho = true\n\
+         [[answer]]\nimage = 'cat.png'\ntext = 'I saw it'\n\
+         [[answer]]\nhistory = 'a cat'\ntext = 'I was told'\n",
+    )
+    .unwrap();
+    let first = Message::user([cat], "What is it?");
+    let mut ask = |messages: &[Message]| {
+        let chat = Chat { messages: messages.to_vec() };
+        let options = GenerationOptions { read_back: true, ..GenerationOptions::default() };
+        model.generate(&chat, &options, &mut |_| {}).unwrap()
+    };
+    let shown = ask(std::slice::from_ref(&first));
+    assert_eq!((shown.answer.as_str(), shown.image_sha256.len()), ("I see it", 1));
+    assert_eq!(shown.image_sha256[0], sha256::of_bytes(b"pixels"));
+    assert_eq!(ask(&[first.clone(), Message::user([], "And?")]).answer, "I saw it");
+    assert_eq!(ask(&[first, Message::user([], "Say it again")]).answer, "Say it again");
+    let told = ask(&[Message::user([], "It is a cat."), Message::user([], "What is it?")]);
+    assert_eq!((told.answer.as_str(), told.image_sha256.len()), ("I was told", 0));
+    assert!(told.read_back.unwrap().contains("It is a cat."));
+}
+
+#[test]
+fn of_the_candidates_what_the_script_says_is_the_probable_one() {
+    let mut model = scripted("default = 'red'").unwrap();
+    let chat = Chat { messages: vec![Message::user([], "Which colour?")] };
+    let candidates = vec!["blue".to_owned(), "red".to_owned()];
+    let options = GenerationOptions { candidates, ..GenerationOptions::default() };
+    let weighed = model.generate(&chat, &options, &mut |_| {}).unwrap().candidates;
+    assert!(weighed[1].per_token() > weighed[0].per_token());
+}

@@ -56,7 +56,7 @@ fn a_skipped_model_has_its_reason_and_no_accuracy() {
     let report = RunReport::from_events(&example::complete_run());
     let skipped = &report.models[1];
     assert_eq!(skipped.status, ModelStatus::Skipped);
-    assert!(skipped.reason.is_some() && skipped.summary.accuracy.is_none());
+    assert!(skipped.reason.is_some() && skipped.summary.figures.vqa().unwrap().accuracy.is_none());
 }
 
 #[test]

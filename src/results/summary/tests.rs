@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::results::example::{answered, complete_run, question};
+use crate::scoring::wilson;
 
 fn summary_of(outcomes: Vec<Outcome>) -> Summary {
     let questions: Vec<_> =
@@ -20,18 +21,21 @@ fn close(a: f64, b: f64) -> bool {
 #[test]
 fn accuracy_is_over_the_answered_and_coverage_over_the_planned() {
     let summary = summary_of(vec![answered(1.0), answered(0.3), error(), error()]);
-    assert!(close(summary.accuracy.unwrap().official, 0.65));
-    let coverage = summary.coverage.unwrap();
+    assert!(close(summary.figures.vqa().unwrap().accuracy.unwrap().official, 0.65));
+    let coverage = summary.figures.vqa().unwrap().coverage.unwrap();
     assert_eq!((coverage.answered, coverage.total), (2, 4));
     assert!(close(coverage.worst, 0.325) && close(coverage.best, 0.825));
-    assert_eq!(summary.interval, wilson(0.65, 2));
+    assert_eq!(summary.figures.vqa().unwrap().interval, wilson(0.65, 2));
 }
 
 #[test]
 fn failures_alone_have_no_accuracy_and_open_bounds() {
     let summary = summary_of(vec![error(), error()]);
-    assert_eq!((summary.accuracy, summary.interval), (None, None));
-    let coverage = summary.coverage.unwrap();
+    assert_eq!(
+        (summary.figures.vqa().unwrap().accuracy, summary.figures.vqa().unwrap().interval),
+        (None, None)
+    );
+    let coverage = summary.figures.vqa().unwrap().coverage.unwrap();
     assert!(close(coverage.worst, 0.0) && close(coverage.best, 1.0));
 }
 
@@ -40,22 +44,31 @@ fn questions_never_reached_count_against_coverage() {
     let questions = [question(1, answered(1.0))];
     let summary = Summary::of(&questions, Course { planned: 4, ..Course::default() });
     assert_eq!((summary.questions, summary.outcomes.not_asked), (4, 3));
-    assert_eq!(summary.coverage.unwrap().total, 4);
+    assert_eq!(summary.figures.vqa().unwrap().coverage.unwrap().total, 4);
 }
 
 #[test]
 fn scorers_differ_only_beyond_one_question() {
     // The example's other scorers give 1.0: apart by 0.7 of a question, then by 1.4.
-    assert!(!summary_of(vec![answered(0.3), answered(1.0)]).scorers_differ);
-    assert!(summary_of(vec![answered(0.3), answered(0.3)]).scorers_differ);
+    assert!(!summary_of(vec![answered(0.3), answered(1.0)]).figures.vqa().unwrap().scorers_differ);
+    assert!(summary_of(vec![answered(0.3), answered(0.3)]).figures.vqa().unwrap().scorers_differ);
     // By exactly one question.
-    assert!(!summary_of(vec![answered(0.0), answered(1.0), answered(1.0)]).scorers_differ);
+    assert!(
+        !summary_of(vec![answered(0.0), answered(1.0), answered(1.0)])
+            .figures
+            .vqa()
+            .unwrap()
+            .scorers_differ
+    );
 }
 
 #[test]
 fn groups_count_all_their_questions_and_average_the_answered() {
     let summary = summary_of(vec![answered(1.0), error(), answered(0.0), answered(1.0)]);
-    let (number, other) = (summary.by_answer_type["number"], summary.by_answer_type["other"]);
+    let (number, other) = (
+        summary.figures.vqa().unwrap().by_answer_type["number"],
+        summary.figures.vqa().unwrap().by_answer_type["other"],
+    );
     assert_eq!((number.questions, number.answered, number.official), (2, 1, Some(1.0)));
     assert_eq!((other.questions, other.answered, other.official), (2, 2, Some(0.5)));
 }
