@@ -1,7 +1,9 @@
 //! One file per subcommand: from arguments to exit status.
 
 pub mod ask;
+pub mod describe;
 mod fetch;
+mod find_dataset;
 pub mod models;
 mod pull;
 mod suite_run;
@@ -35,6 +37,7 @@ const LOAD_LIMIT: Duration = Duration::from_mins(15);
 pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Vqa(args) => vqa::run(args),
+        Command::Describe(args) => describe::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Models(args) => models::run(args),
         Command::Worker => crate::worker::run()

@@ -120,6 +120,14 @@ pub enum DatasetError {
         /// The ids that are missing, ascending.
         ids: Vec<u64>,
     },
+    /// A folder of photos holds none.
+    #[error("{} holds no image ({})", folder.display(), endings.join(", "))]
+    NoImages {
+        /// The folder.
+        folder: PathBuf,
+        /// The endings of names that were looked for.
+        endings: &'static [&'static str],
+    },
 }
 
 impl DatasetError {

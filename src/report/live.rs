@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    describe,
     table::failure,
     text::{escape, truncate, width},
     units::{bytes, clock, milliseconds, percent},
@@ -169,6 +170,11 @@ fn judged(raw: &str, judgement: &Judgement, about: &About) -> String {
             let (score, expected) = (percent(scored.scores.official), expected(&about.references));
             format!("{score}  “{raw}” → “{}”, expected {expected}", scored.extracted)
         }
+        (Judgement::Description(described), About::Description(about)) => {
+            describe::judged(raw, described, about)
+        }
+        // A suite says the same of a question and of its answer.
+        _ => format!("“{raw}”"),
     }
 }
 

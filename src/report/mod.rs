@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod console;
+mod describe;
 pub mod download;
 pub mod json;
 pub mod layout;

@@ -1,6 +1,8 @@
 //! What happened: events as they come, the journal that keeps them, and the
 //! report that is rebuilt from them. `README.md` here documents `results.json`.
 
+pub mod describe_figures;
+pub mod description;
 pub mod error;
 pub mod event;
 pub mod figures;
@@ -15,6 +17,8 @@ pub mod spread;
 pub mod summary;
 pub mod vqa_figures;
 
+pub use describe_figures::DescribeFigures;
+pub use description::{AboutDescription, Described, Subject};
 pub use error::ResultsError;
 pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatus};
 pub use figures::Figures;

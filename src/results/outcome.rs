@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Described;
 use crate::{
     scoring::{Scored, VqaScores},
     vlm::FinishReason,
@@ -58,6 +59,8 @@ pub enum Outcome {
 pub enum Judgement {
     /// The short answer in it and its scores by the human answers.
     Vqa(Scored),
+    /// What a description shows without a judge.
+    Description(Described),
 }
 
 impl Outcome {
@@ -73,6 +76,7 @@ impl Outcome {
     pub fn scores(&self) -> Option<&VqaScores> {
         match self.judgement()? {
             Judgement::Vqa(scored) => Some(&scored.scores),
+            Judgement::Description(_) => None,
         }
     }
 }
@@ -82,6 +86,15 @@ impl Judgement {
     pub fn score(&self) -> Option<f64> {
         match self {
             Self::Vqa(scored) => Some(scored.scores.official),
+            Self::Description(_) => None,
+        }
+    }
+
+    /// What it says of a description, if it is about one.
+    pub fn described(&self) -> Option<&Described> {
+        match self {
+            Self::Description(described) => Some(described),
+            Self::Vqa(_) => None,
         }
     }
 }

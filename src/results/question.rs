@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
+use super::{AboutDescription, Outcome};
 use crate::{
     memory::QuestionMemory,
     vlm::{Timings, Usage},
@@ -43,6 +43,8 @@ pub struct QuestionResult {
 pub enum About {
     /// A question of a VQA dataset.
     Vqa(AboutVqa),
+    /// An image to be described, or a prompt without one.
+    Description(AboutDescription),
 }
 
 /// A question of a VQA dataset.
@@ -65,6 +67,15 @@ impl QuestionResult {
     pub fn vqa(&self) -> Option<&AboutVqa> {
         match &self.about {
             About::Vqa(about) => Some(about),
+            About::Description(_) => None,
+        }
+    }
+
+    /// What is said of it if a description is asked for.
+    pub fn description(&self) -> Option<&AboutDescription> {
+        match &self.about {
+            About::Description(about) => Some(about),
+            About::Vqa(_) => None,
         }
     }
 }

@@ -122,6 +122,8 @@ pub struct CleanupTotals {
 /// What a [`Summary`] is computed from, beside the questions.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Course<'a> {
+    /// The suite, where the journal says so.
+    pub suite: Option<&'a str>,
     /// Questions planned.
     pub planned: usize,
     /// All clean-ups.
@@ -142,7 +144,7 @@ impl Summary {
         Self {
             questions: planned,
             outcomes: count_outcomes(questions, not_asked),
-            figures: Figures::of(questions, not_asked),
+            figures: Figures::of(questions, course),
             tokens: total_tokens(questions),
             timings_ms: TimingSpreads::of(questions),
             decode_tokens_per_second: median(decode_speeds(questions)),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     echo::is_echo,
     identical::identical,
-    recall::{Recall, mentions},
+    recall::{Fact, Recall, mentioned, mentions},
     repetition::{is_repetitive, repeated_4grams},
     words::words,
 };
@@ -88,7 +88,7 @@ impl Checks {
         // The last word may be a piece that no other occurrence equals.
         let whole = if ending == Ending::InWord { whole } else { &all };
         Some(Self {
-            echo: prompts.iter().any(|prompt| is_echo(&all, &words(prompt))),
+            echo: prompts.iter().any(|prompt| is_echo(text, prompt)),
             ending,
             repetitive: is_repetitive(whole),
             repeated_4grams: repeated_4grams(whole),

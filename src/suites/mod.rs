@@ -1,5 +1,6 @@
 //! How a dataset is put to a model and how its answers are judged: one file a suite.
 
+pub mod describe;
 pub mod vqa;
 
 use std::{collections::HashMap, path::PathBuf};

@@ -4,6 +4,41 @@ use serde::{Deserialize, Serialize};
 
 use super::words;
 
+/// Something known of an image that a description can mention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it answers.
+    pub question: String,
+    /// The words that state it, any of which will do.
+    pub stated_by: Vec<String>,
+}
+
+impl Fact {
+    /// Whether the words `said` state it, see [`mentions`].
+    pub fn is_in(&self, said: &[String]) -> bool {
+        self.stated_by.iter().any(|phrase| mentions(said, &words(phrase)))
+    }
+}
+
+/// For each of `facts` whether the description `text` mentions it.
+///
+/// This is keyword recall: that a word is said, not that it is said of the right thing. Hold it
+/// against the recall of another image's facts.
+///
+/// ```
+/// use vlm_test::scoring::description::{Fact, mentioned};
+/// let fact = |stated_by: &[&str]| Fact {
+///     question: String::new(),
+///     stated_by: stated_by.iter().map(|it| it.to_string()).collect(),
+/// };
+/// let facts = [fact(&["grey", "gray"]), fact(&["top left"])];
+/// assert_eq!(mentioned("On gray, at the left", &facts), [true, false]);
+/// ```
+pub fn mentioned(text: &str, facts: &[Fact]) -> Vec<bool> {
+    let said = words(text);
+    facts.iter().map(|fact| fact.is_in(&said)).collect()
+}
+
 /// Facts that were looked for in a description and those that it mentions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recall {
@@ -14,22 +49,9 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// How many of `facts` the description `text` mentions. A fact is given as the words that
-    /// state it, any of which will do, see [`mentions`].
-    ///
-    /// This is keyword recall: that a word is said, not that it is said of the right thing. Hold
-    /// it against the recall of another image's facts.
-    ///
-    /// ```
-    /// use vlm_test::scoring::description::Recall;
-    /// let facts = [vec!["grey", "gray"], vec!["top left"]];
-    /// assert_eq!(Recall::of("On gray, at the left", &facts), Recall { mentioned: 1, facts: 2 });
-    /// ```
-    pub fn of<S: AsRef<str>>(text: &str, facts: &[Vec<S>]) -> Self {
-        let said = words(text);
-        let stated =
-            |fact: &&Vec<S>| fact.iter().any(|phrase| mentions(&said, &words(phrase.as_ref())));
-        Self { mentioned: facts.iter().filter(stated).count(), facts: facts.len() }
+    /// Counts what [`mentioned`] found.
+    pub fn of(mentioned: &[bool]) -> Self {
+        Self { mentioned: mentioned.iter().filter(|it| **it).count(), facts: mentioned.len() }
     }
 
     /// Mentioned facts per fact; `None` where none was looked for.

@@ -10,6 +10,13 @@ fn checks(text: &str) -> Checks {
     Checks::of(text, &[PROMPT], false).unwrap()
 }
 
+/// One fact per phrase.
+fn facts(phrases: &[&str]) -> Vec<Fact> {
+    let fact =
+        |phrase: &&str| Fact { question: String::new(), stated_by: vec![(*phrase).to_owned()] };
+    phrases.iter().map(fact).collect()
+}
+
 #[test]
 fn a_sound_description_passes_every_check() {
     let text = "There are two shapes: a red circle at the top left and an orange star at the \
@@ -35,6 +42,16 @@ fn the_prompt_said_back_is_an_echo_once_twice_or_with_the_template_around_it() {
     }
     assert!(checks("describe what you see").echo);
     assert!(checks("Describe").echo);
+}
+
+#[test]
+fn special_tokens_are_no_words_of_a_prompt_and_other_brackets_are() {
+    assert!(is_echo(
+        "User: Describe it. Assistant:",
+        "<s>User:<image><image>Describe it.</s>\nAssistant:"
+    ));
+    assert!(!is_echo("is 1 < 2 and 3 > 2", "is 1 2"));
+    assert!(is_echo("is 1 < 2 and 3 > 2", "is 1 < 2 and 3 > 2 <image"));
 }
 
 #[test]
@@ -118,9 +135,7 @@ fn one_image_described_twice_alike_is_nothing_to_report() {
 #[test]
 fn a_fact_is_mentioned_by_whole_words_in_order() {
     let text = "There are three shapes: two red stars and a cross, at the Top-Left.";
-    let recall = |phrases: &[&'static str]| {
-        Recall::of(text, &phrases.iter().map(|phrase| vec![*phrase]).collect::<Vec<_>>())
-    };
+    let recall = |phrases: &[&str]| Recall::of(&mentioned(text, &facts(phrases)));
     let said = ["red", "star", "cross", "crosses", "top left", "three shapes"];
     assert_eq!(recall(&said), Recall { mentioned: 6, facts: 6 });
     let not_said = ["left top", "hap", "blue", "red cross", "t", ""];
@@ -145,6 +160,7 @@ proptest! {
     fn a_prompt_is_an_echo_of_itself_and_new_words_are_not(
         prompt in prop::collection::vec("[a-m]{1,6}", 1..30), reply in prop::collection::vec("[n-z]{1,6}", 1..30)
     ) {
+        let (prompt, reply) = (prompt.join(" "), reply.join(" "));
         prop_assert!(is_echo(&prompt, &prompt));
         prop_assert!(!is_echo(&reply, &prompt));
     }
@@ -192,11 +208,10 @@ proptest! {
     fn saying_more_never_loses_a_fact_and_the_fact_itself_is_always_found(
         fact in "[a-z]{1,5}( [a-z]{1,5}){0,2}", text in "[a-z ]{0,40}", more in "[a-z ]{0,40}"
     ) {
-        let facts = [vec![fact.clone()]];
-        let mentioned = |text: &str| Recall::of(text, &facts).mentioned;
+        let facts = facts(&[&fact]);
         let longer = format!("{text} {more}");
-        prop_assert!(mentioned(&text) <= mentioned(&longer));
+        prop_assert!(mentioned(&text, &facts) <= mentioned(&longer, &facts));
         let stating = format!("{text} {fact}. {more}");
-        prop_assert_eq!(mentioned(&stating), 1);
+        prop_assert_eq!(mentioned(&stating, &facts), [true]);
     }
 }
