@@ -2,20 +2,22 @@
 
 use super::{
     layout::{Align, Column, Grid},
-    table::Look,
+    table::{Look, missing},
     text::escape,
     units::{bytes, milliseconds, percent},
 };
 use crate::{
     results::{
         AboutDescription, DescribeFigures, Described, ModelReport, Outcome, QuestionResult,
-        RunReport, Subject, describe_figures::ImageCost,
+        RunReport, Subject, describe_figures::ImageCost, summary::OutcomeCounts,
     },
     scoring::description::{Checks, Ending},
 };
 
 /// Images with a line of their own; `results.json` has them all.
 const IMAGES_SHOWN: usize = 12;
+/// Columns of an image's name; of a longer one the end is shown, which tells it from the others.
+const NAME_COLUMNS: usize = 20;
 /// Groups of images described alike that are told.
 const GROUPS_SHOWN: usize = 5;
 
@@ -40,6 +42,7 @@ fn overview_row(model: &ModelReport) -> [String; 6] {
     let (summary, none) = (&model.summary, || "–".to_owned());
     let figures = summary.figures.describe();
     let of_images = |count: fn(&DescribeFigures) -> usize| {
+        let figures = figures.filter(|it| it.images > 0);
         figures.map_or_else(none, |it| format!("{}/{}", count(it), it.images))
     };
     [
@@ -53,9 +56,15 @@ fn overview_row(model: &ModelReport) -> [String; 6] {
 }
 
 /// What stands behind a model's line, by label.
-pub(super) fn details(figures: &DescribeFigures) -> Vec<(&'static str, Vec<String>)> {
+pub(super) fn details(
+    figures: &DescribeFigures,
+    outcomes: OutcomeCounts,
+) -> Vec<(&'static str, Vec<String>)> {
+    // What is empty stands among the checks.
+    let missing = missing(OutcomeCounts { empty: 0, ..outcomes });
     vec![
         ("checks", checks(figures)),
+        ("missing", missing.collect()),
         ("identical", identical(figures)),
         ("recall", recall(figures)),
         ("text only", text_only(figures)),
@@ -63,6 +72,9 @@ pub(super) fn details(figures: &DescribeFigures) -> Vec<(&'static str, Vec<Strin
 }
 
 fn checks(figures: &DescribeFigures) -> Vec<String> {
+    if figures.images == 0 {
+        return Vec::new();
+    }
     let counts = figures.checks;
     let found = [
         (counts.empty, "empty"),
@@ -101,7 +113,7 @@ fn recall(figures: &DescribeFigures) -> Vec<String> {
         recall.mentioned,
         recall.facts
     )];
-    let chance = |share| format!("{} of the next image's, which is chance", percent(share));
+    let chance = |share| format!("{} of what is known of the next image: chance", percent(share));
     parts.extend(recall.of_next_image.map(chance));
     parts
 }
@@ -175,8 +187,12 @@ fn image_row(question: &QuestionResult, cost: ImageCost, figures: &DescribeFigur
 
 fn file_name(question: &QuestionResult) -> String {
     let path = question.image.as_deref().map(std::path::Path::new);
-    let name = path.and_then(std::path::Path::file_name);
-    name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    let name = path.and_then(std::path::Path::file_name).unwrap_or_default().to_string_lossy();
+    let longer = name.chars().count().saturating_sub(NAME_COLUMNS);
+    if longer == 0 {
+        return name.into_owned();
+    }
+    format!("…{}", name.chars().skip(longer + 1).collect::<String>())
 }
 
 /// What speaks against a description by itself.
@@ -191,7 +207,8 @@ fn remarks(checks: &Checks) -> Vec<&'static str> {
 
 /// A reply and what it shows, for the live lines.
 pub(super) fn judged(raw: &str, described: &Described, about: &AboutDescription) -> String {
-    let mut parts = vec![format!("{} words", described.checks.words)];
+    let words = described.checks.words;
+    let mut parts = vec![format!("{words} word{}", if words == 1 { "" } else { "s" })];
     let recall = described.recall();
     if recall.facts > 0 {
         parts.push(format!("{} of {} facts", recall.mentioned, recall.facts));

@@ -88,7 +88,7 @@ fn headline(model: &ModelReport, look: Look) -> String {
 fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
     match &summary.figures {
         Figures::Vqa(figures) => vqa::details(figures, summary.outcomes),
-        Figures::Describe(figures) => describe::details(figures),
+        Figures::Describe(figures) => describe::details(figures, summary.outcomes),
     }
 }
 
