@@ -29,9 +29,14 @@
 //! - `dataset/image_folder.rs` — the images of a plain folder
 //! - `dataset/synthetic/mod.rs`, `dataset/synthetic/scene.rs`, `dataset/synthetic/dice.rs` — seeded scenes and their facts
 //! - `dataset/synthetic/draw.rs`, `dataset/synthetic/glyphs.rs` — scenes as pixels
-//! - `dataset/synthetic/question.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
+//! - `dataset/synthetic/question.rs`, `dataset/synthetic/wording.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
+//! - `dataset/scenario/mod.rs`, `dataset/scenario/scenes.rs`, `dataset/scenario/facts.rs`, `dataset/scenario/claims.rs`, `dataset/scenario/distractors.rs`, `dataset/scenario/photos.rs`, `dataset/scenario/recall.rs` — what the context test asks
 //! - `scoring/mod.rs`, `scoring/extract.rs`, `scoring/normalize.rs`, `scoring/contractions.rs`, `scoring/vqa_accuracy.rs` — the published metric and its relatives
-//! - `scoring/statistics.rs` — what a set of scores supports
+//! - `scoring/statistics.rs`, `scoring/resampling.rs` — what a set of scores supports
+//! - `scoring/context/mod.rs`, `scoring/context/condition.rs` — what a conversation leaves of an image: histories, probes
+//! - `scoring/context/parse.rs`, `scoring/context/words.rs` — which option a reply means
+//! - `scoring/context/figures.rs`, `scoring/context/measure.rs`, `scoring/context/compare.rs`, `scoring/context/validity.rs` — the figures, and whether they mean anything
+//! - `scoring/context/recall.rs`, `scoring/context/vocabulary.rs` — what can be said of recall without a key
 //! - `scoring/description.rs`, `scoring/description/echo.rs`, `scoring/description/identical.rs`, `scoring/description/recall.rs`, `scoring/description/repetition.rs`, `scoring/description/words.rs` — what a description shows without a judge
 //! - `suites/mod.rs`, `suites/vqa.rs`, `suites/describe.rs`, `suites/describe/facts.rs` — how a dataset is put to a model
 //!
@@ -53,7 +58,9 @@
 //! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs`, `native/image_processor/llava_next.rs`, `native/image_processor/phi3v.rs` — the processors: from RGB to frames
 //! - `native/image_processor/fields.rs`, `native/image_processor/size.rs` — their configuration files
 //! - `native/image_processor/center_crop.rs`, `native/image_processor/canvas.rs`, `native/image_processor/global_view.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — background, tiles and floats
-//! - `native/generate.rs`, `native/sampler.rs` — prefill, decode, choice of tokens
+//! - `native/segments.rs`, `native/prefill.rs`, `native/generate.rs`, `native/sampler.rs` — prompts in pieces, decode, choice of tokens
+//! - `native/candidates.rs` — how probable given answers are
+//! - `native/chat_images.rs`, `native/vision_cache.rs`, `native/prefix_cache.rs`, `native/content_hash.rs` — what one question leaves for the next
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
 //! - `native/nn/product.rs` — products of matrices on each backend
@@ -68,7 +75,7 @@
 //!
 //! Memory discipline:
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
-//! - `memory/mlx.rs`, `memory/budget.rs` — MLX's allocator and its limit
+//! - `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
 //!
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker

@@ -12,14 +12,16 @@ use std::{
 
 use mlx_rs::{Array, Dtype, ops, ops::indexing::TryIndexOp};
 use serde_json::Value;
-use support_native::{Copy, ask, chat, checkpoint, fixtures, load, options};
+use support_native::{Copy, Ready, architecture, ask, chat, checkpoint, fixtures, load, options};
 use vlm_test::{
     native::{
         checkpoint::{Checkpoint, quantization::Quantization},
-        generate::{PREFILL_CHUNK, generate},
-        models::{self, Architecture},
+        generate::generate,
+        models::Architecture,
+        prefill::Prompt,
+        segments::PREFILL_CHUNK,
     },
-    vlm::{Chat, GenerationOptions, LoadOptions},
+    vlm::{Chat, GenerationOptions},
 };
 
 /// A float32 checkpoint of each kind of prompt and decoder.
@@ -32,15 +34,14 @@ const FLOAT32: [&str; 6] = [
     "phi3_v_float32",
 ];
 
-fn architecture(folder: &Path) -> Architecture {
-    models::load(&Checkpoint::open(folder).unwrap(), &LoadOptions::default()).unwrap().0
+/// A question about images.
+fn question(model: &Architecture, images: &[usize]) -> Ready {
+    Ready::new(model, &chat(images, "How many are there?"))
 }
 
 /// Embeddings `[1, n, hidden]` of a question about images.
 fn embeddings(model: &Architecture, images: &[usize]) -> Array {
-    let prompt = model.prompt(&chat(images, "How many are there?")).unwrap();
-    let features = model.vision_features(&prompt.images).unwrap();
-    model.embed_prompt(&prompt.token_ids, features.as_ref()).unwrap()
+    question(model, images).embeddings(model)
 }
 
 fn logprobs(logits: &Array) -> Vec<f32> {
@@ -85,11 +86,12 @@ fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
 
 /// Every token of an answer of `count` tokens is what one pass over the prompt and the
 /// tokens before it gives.
-fn assert_decoding_equals_one_pass(model: &Architecture, prompt: Array, count: usize, what: &str) {
+fn assert_decoding_equals_one_pass(model: &Architecture, prompt: Ready, count: usize, what: &str) {
     let options = GenerationOptions { logprobs: usize::MAX, ..options(count) };
-    let tokens = generate(model, prompt.clone(), &BTreeSet::new(), &options, |_| {}).unwrap();
+    let mut so_far = prompt.embeddings(model);
+    let prompt = Prompt::new(&prompt.segments, prompt.features);
+    let tokens = generate(model, prompt, &[], &BTreeSet::new(), &options, |_| {}).unwrap().tokens;
     assert_eq!(tokens.ids.len(), count);
-    let mut so_far = prompt;
     for (n, (id, step)) in tokens.ids.iter().zip(&tokens.logprobs).enumerate() {
         let mut found = vec![0.0; step.top.len()];
         step.top.iter().for_each(|top| found[top.token_id as usize] = top.logprob);
@@ -104,10 +106,10 @@ fn assert_decoding_equals_one_pass(model: &Architecture, prompt: Array, count: u
 fn prefill_in_chunks_and_decoding_equal_one_pass_over_everything() {
     for fixture in FLOAT32 {
         let model = architecture(&checkpoint(fixture));
-        let mut prompts = [1, 3, 9, 27].iter().map(|count| embeddings(&model, &[2].repeat(*count)));
-        let long = prompts.find(|prompt| prompt.dim(1) > PREFILL_CHUNK).unwrap();
-        for prompt in [embeddings(&model, &[]), embeddings(&model, &[1]), long] {
-            let what = format!("{fixture} after {:?}", prompt.shape());
+        let mut prompts = [1, 3, 9, 27].iter().map(|count| question(&model, &[2].repeat(*count)));
+        let long = prompts.find(|prompt| prompt.token_ids.len() > PREFILL_CHUNK).unwrap();
+        for prompt in [question(&model, &[]), question(&model, &[1]), long] {
+            let what = format!("{fixture} after {} positions", prompt.token_ids.len());
             assert_decoding_equals_one_pass(&model, prompt, 6, &what);
         }
     }
@@ -117,8 +119,8 @@ fn prefill_in_chunks_and_decoding_equal_one_pass_over_everything() {
 fn an_answer_that_outgrows_the_rotary_regime_equals_one_pass_over_everything() {
     let fixture = "phi3_v_float32";
     let model = architecture(&checkpoint(fixture));
-    let prompt = embeddings(&model, &[0]);
-    let length = prompt.dim(1) as usize;
+    let prompt = question(&model, &[0]);
+    let length = prompt.token_ids.len();
     let (before, after) = (model.regime(length + 6), model.regime(length + 11));
     assert_ne!(before, after, "{length} is not near the change");
     assert_decoding_equals_one_pass(&model, prompt, 12, fixture);

@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vlm_test::native::image_processor::{
-    ClipImageConfig, Filter, Idefics3ImageConfig, ImageError, LlavaNextImageConfig,
+    ClipImageConfig, Filter, Idefics3ImageConfig, ImageError, ImageLayout, LlavaNextImageConfig,
     Phi3vImageConfig, ProcessedImage, Rgb8Image, load_rgb, resize,
 };
 
@@ -87,7 +87,8 @@ fn pattern(case: &Value) -> Rgb8Image {
 
 /// The floats, the shape of the frames and the sizes are those of `case`.
 fn check_frames(case: &Value, out: &ProcessedImage) {
-    assert_eq!(serde_json::json!([out.frames, out.height, out.width, 3]), case["shape"], "{case}");
+    let ImageLayout { frames, height, width, .. } = out.layout;
+    assert_eq!(serde_json::json!([frames, height, width, 3]), case["shape"], "{case}");
     let bytes: Vec<u8> = out.pixels.iter().flat_map(|value| value.to_le_bytes()).collect();
     check(case, &bytes);
 }
@@ -97,7 +98,11 @@ fn the_idefics3_processor_gives_the_floats_transformers_gives() {
     for case in goldens("idefics3") {
         let config = Idefics3ImageConfig::from_json(&case["config"]).unwrap();
         let out = config.process(load(&case).view()).unwrap();
-        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        assert_eq!(
+            (out.layout.rows, out.layout.cols),
+            (number(&case, "rows"), number(&case, "cols")),
+            "{case}"
+        );
         check_frames(&case, &out);
     }
 }
@@ -107,7 +112,7 @@ fn the_clip_processor_gives_the_floats_transformers_gives() {
     for case in goldens("clip") {
         let config = ClipImageConfig::from_json(&case["config"]).unwrap();
         let out = config.process(pattern(&case).view()).unwrap();
-        assert_eq!((out.width, out.height), config.frame(), "{case}");
+        assert_eq!((out.layout.width, out.layout.height), config.frame(), "{case}");
         check_frames(&case, &out);
     }
 }
@@ -117,7 +122,11 @@ fn the_llava_next_processor_gives_the_floats_transformers_gives() {
     for case in goldens("llava_next") {
         let config = LlavaNextImageConfig::from_json(&case["config"]).unwrap();
         let out = config.process(pattern(&case).view()).unwrap();
-        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        assert_eq!(
+            (out.layout.rows, out.layout.cols),
+            (number(&case, "rows"), number(&case, "cols")),
+            "{case}"
+        );
         check_frames(&case, &out);
     }
 }
@@ -133,13 +142,18 @@ fn the_phi3v_processor_gives_the_floats_microsofts_gives() {
             continue;
         };
         let mut out = out.unwrap();
-        assert_eq!((out.rows, out.cols), (number(&case, "rows"), number(&case, "cols")), "{case}");
+        assert_eq!(
+            (out.layout.rows, out.layout.cols),
+            (number(&case, "rows"), number(&case, "cols")),
+            "{case}"
+        );
         let tiles = out.pixels.split_off(3 * side * side);
         for (value, expected) in out.pixels.iter().step_by(side * side / 30 * 3 + 1).zip(expected) {
             let error = (f64::from(*value) - expected.as_f64().unwrap()).abs();
             assert!(error <= 1e-6, "{error} {case}");
         }
-        check_frames(&case, &ProcessedImage { frames: out.frames - 1, pixels: tiles, ..out });
+        let layout = ImageLayout { frames: out.layout.frames - 1, ..out.layout };
+        check_frames(&case, &ProcessedImage { layout, pixels: tiles });
     }
 }
 

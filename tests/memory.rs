@@ -95,7 +95,7 @@ fn arrays_of_a_question_are_gone_when_it_ends() {
     let mut manager = MemoryManager::new(Box::new(allocator), CleanupSchedule::every_questions(5));
     let baseline = manager.loaded().unwrap();
     for question in 1..=12 {
-        let cleanup = manager.clean_up_if_due(step(question));
+        let cleanup = manager.clean_up_if_due(step(question), false);
         assert_eq!(cleanup.is_some(), [6, 11].contains(&question));
         let Tracked { value, memory } = manager.track(|| evaluated(50).shape().to_vec()).unwrap();
         assert_eq!(value, [50, 1024]);

@@ -9,23 +9,10 @@ use std::path::PathBuf;
 
 use mlx_rs::{Array, Dtype};
 use serde_json::json;
-use support_native::{Copy, ask, chat, checkpoint, fixtures, load, options};
-use vlm_test::{
-    native::{
-        checkpoint::Checkpoint,
-        models::{self, Architecture},
-    },
-    vlm::{
-        Chat, FinishReason, Generation, GenerationOptions, LoadOptions, Message, ModelError,
-        VisionLanguageModel,
-    },
+use support_native::{Copy, Ready, architecture, ask, chat, checkpoint, fixtures, load, options};
+use vlm_test::vlm::{
+    Chat, FinishReason, Generation, GenerationOptions, Message, ModelError, VisionLanguageModel,
 };
-
-fn architecture(fixture: &str) -> Architecture {
-    models::load(&Checkpoint::open(&checkpoint(fixture)).unwrap(), &LoadOptions::default())
-        .unwrap()
-        .0
-}
 
 #[test]
 fn the_seed_alone_decides_a_sampled_answer() {
@@ -136,7 +123,7 @@ fn a_stop_token_ends_the_answer_and_counts_as_no_part_of_it() {
         assert_eq!(stopped.finish_reason, FinishReason::Stop);
         assert_eq!(stopped.token_ids, free.token_ids[..=position]);
         assert_eq!(stopped.usage.completion_tokens, position);
-        let model = architecture("smolvlm_float32");
+        let model = architecture(&checkpoint("smolvlm_float32"));
         let text = model.tokenizer().decode(&free.token_ids[..position]).unwrap();
         assert_eq!(stopped.answer, text);
     }
@@ -207,11 +194,11 @@ fn half_precision_stays_half_from_pixels_to_cache() {
         ("phi3_v_bfloat16_1_crop", Dtype::Bfloat16),
         ("smolvlm_float32", Dtype::Float32),
     ] {
-        let model = architecture(fixture);
-        let prompt = model.prompt(&chat(&[0], "describe")).unwrap();
-        let features = model.vision_features(&prompt.images).unwrap().unwrap();
+        let model = architecture(&checkpoint(fixture));
+        let prompt = Ready::new(&model, &chat(&[0], "describe"));
+        let features = prompt.rows.as_ref().unwrap();
         assert_eq!(features.dtype(), dtype, "{fixture}: features");
-        let x = model.embed_prompt(&prompt.token_ids, Some(&features)).unwrap();
+        let x = prompt.embeddings(&model);
         assert_eq!(x.dtype(), dtype, "{fixture}: embeddings");
         let mut cache = model.new_cache(0, 0);
         assert_eq!(model.logits(x, &mut cache).unwrap().dtype(), Dtype::Float32);

@@ -20,7 +20,7 @@ mod model;
 #[path = "../checkpoints/tensors.rs"]
 mod tensors;
 
-use std::{fs::File, os::unix::fs::FileExt, slice, thread};
+use std::{fs::File, os::unix::fs::FileExt, thread};
 
 use checkpoint::{Storage, folder, weights};
 use divan::{
@@ -31,7 +31,12 @@ use mlx_rs::random;
 use model::Model;
 use vlm_test::{
     memory::{Allocator, MlxAllocator},
-    native::{NativeModel, checkpoint::Checkpoint, image_processor::ProcessedImage, models},
+    native::{
+        NativeModel,
+        checkpoint::Checkpoint,
+        image_processor::{ImageLayout, ProcessedImage},
+        models,
+    },
     vlm::LoadOptions,
 };
 
@@ -127,8 +132,7 @@ fn tower(bencher: Bencher, model: Model, storage: Storage) {
         models::load(&checkpoint, &LoadOptions::default()).expect("the checkpoint loads");
     let image = image(model);
     bencher.counter(ItemsCount::new(model.operations())).bench_local(|| {
-        let features = architecture.vision_features(slice::from_ref(&image));
-        assert!(features.expect("the shapes fit").is_some());
+        architecture.encode(&image).expect("the shapes fit");
     });
 }
 
@@ -136,5 +140,6 @@ fn image(model: Model) -> ProcessedImage {
     let ((rows, cols), frames, source) = model.tiles();
     let side = model.tower().image;
     let pixels = (0..frames * side * side * 3).map(|n| (n % 255) as f32 / 127.0 - 1.0).collect();
-    ProcessedImage { rows, cols, frames, height: side, width: side, source, pixels }
+    let layout = ImageLayout { rows, cols, frames, height: side, width: side, source };
+    ProcessedImage { layout, pixels }
 }

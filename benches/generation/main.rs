@@ -17,7 +17,10 @@ mod checkpoint;
 #[path = "../checkpoints/tensors.rs"]
 mod tensors;
 
-use std::{collections::BTreeSet, thread};
+use std::{
+    collections::{BTreeSet, HashMap},
+    thread,
+};
 
 use checkpoint::{HIDDEN, LAYER, LAYERS, VOCAB};
 use divan::{
@@ -30,6 +33,8 @@ use vlm_test::{
         checkpoint::Checkpoint,
         generate::generate,
         models::{self, Architecture},
+        prefill::Prompt,
+        segments,
     },
     vlm::{GenerationOptions, LoadOptions},
 };
@@ -99,11 +104,12 @@ fn prefill_512_tokens(bencher: Bencher) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn decode_64_tokens(bencher: Bencher) {
     let model = model();
-    let start = embeddings(&model, 1);
+    let start = segments::cut(&[0], &[], |_| false, |_| false);
     let options = GenerationOptions { max_tokens: ANSWER, ..Default::default() };
     let weights = 4 * (LAYERS * LAYER + VOCAB * HIDDEN);
     bencher.counter(BytesCount::new(ANSWER * weights)).bench_local(|| {
-        let tokens = generate(&model, start.clone(), &BTreeSet::new(), &options, |_| {});
-        assert_eq!(tokens.expect("the answer is computed").ids.len(), ANSWER);
+        let prompt = Prompt::new(&start, HashMap::new());
+        let answer = generate(&model, prompt, &[], &BTreeSet::new(), &options, |_| {});
+        assert_eq!(answer.expect("the answer is computed").tokens.ids.len(), ANSWER);
     });
 }

@@ -5,7 +5,7 @@ use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::{ModelsAction, ModelsArgs},
     error::{CommandError, ExitStatus},
-    memory::physical_memory,
+    memory::SystemMemory,
     report::{ModelRow, Problem, console, json, models},
 };
 
@@ -19,7 +19,7 @@ pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
         return pull::run(args);
     }
     let registry = Registry::load()?;
-    let memory = physical_memory();
+    let memory = SystemMemory::now().map(|system| system.total_bytes);
     let rows: Vec<ModelRow> = registry.models().map(|model| row(&model, memory)).collect();
     let text = if args.json {
         json::pretty(&rows)?

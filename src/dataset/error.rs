@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use super::scenario::{FACTS, SCENARIOS};
+
 /// Why a dataset cannot be found or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
@@ -119,6 +121,30 @@ pub enum DatasetError {
         path: PathBuf,
         /// The ids that are missing, ascending.
         ids: Vec<u64>,
+    },
+    /// No scenario, or too many, asked for.
+    #[error("{} scenarios asked for; ask for {} to {}", .0, SCENARIOS.start(), SCENARIOS.end())]
+    Scenarios(usize),
+    /// No fact, or too many, asked for.
+    #[error("{} facts about each scene asked for; ask for {} to {}", .0, FACTS.start(), FACTS.end())]
+    Facts(usize),
+    /// The folder of photos has no annotations.
+    #[error("{} holds no context.json, which says what its photos show", .0.display())]
+    NotAnnotated(PathBuf),
+    /// The annotations are valid and empty.
+    #[error("{} lists no scenario", .0.display())]
+    NoScenarios(PathBuf),
+    /// An annotated photo cannot be asked about.
+    #[error("{}, entry {entry}, {field}: {message}", path.display())]
+    Annotation {
+        /// The annotations file.
+        path: PathBuf,
+        /// The entry's number, from 1.
+        entry: u64,
+        /// The field, for a fact with the fact's number, from 1.
+        field: String,
+        /// What is wrong with it.
+        message: String,
     },
     /// A folder of photos holds none.
     #[error("{} holds no image ({})", folder.display(), endings.join(", "))]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::DatasetError;
 
 /// Endings, in lower case, of the names of images that can be decoded.
-const ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"];
+const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"];
 
 /// Every image file in `folder` itself, by its extension, in order of name; hidden files are left
 /// out.

@@ -7,6 +7,7 @@ mod image_folder;
 mod json_stream;
 mod locate;
 mod sampling;
+pub mod scenario;
 mod source;
 pub mod synthetic;
 mod vqa_v2;

@@ -1,15 +1,6 @@
 //! How much memory the allocator may keep for reuse.
 
-use sysinfo::System;
-
 const MIB: u64 = 1 << 20;
-
-/// Physical memory of the machine in bytes, `None` where the system does not say.
-pub fn physical_memory() -> Option<u64> {
-    let mut system = System::new().ok()?;
-    system.refresh_memory();
-    Some(system.total_memory()).filter(|&bytes| bytes > 0)
-}
 
 /// The cache limit in bytes for a model of `weight_bytes` on a machine of
 /// `physical_bytes`: a quarter of what the weights leave, between 256 MiB and 2 GiB.
@@ -27,12 +18,4 @@ pub fn physical_memory() -> Option<u64> {
 /// ```
 pub fn cache_limit(physical_bytes: u64, weight_bytes: u64) -> u64 {
     (physical_bytes.saturating_sub(weight_bytes) / 4).clamp(256 * MIB, 2048 * MIB)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn this_machine_has_memory() {
-        assert!(super::physical_memory().is_some_and(|bytes| bytes > 256 * super::MIB));
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Allocator, CleanupReason, CleanupRecord, CleanupSchedule, MemoryError, QuestionMemory, Step,
-    cache_limit, clear_mlx_memory, physical_memory,
+    SystemMemory, cache_limit, clear_mlx_memory,
 };
 
 /// What a question returned and what it cost.
@@ -20,12 +20,25 @@ pub struct MemoryManager {
     schedule: CleanupSchedule,
     baseline_bytes: u64,
     failed_cleanups: usize,
+    system: fn() -> Option<SystemMemory>,
 }
 
 impl MemoryManager {
     /// A manager for the model about to be loaded.
     pub fn new(allocator: Box<dyn Allocator>, schedule: CleanupSchedule) -> Self {
-        Self { allocator, schedule, baseline_bytes: 0, failed_cleanups: 0 }
+        Self {
+            allocator,
+            schedule,
+            baseline_bytes: 0,
+            failed_cleanups: 0,
+            system: SystemMemory::now,
+        }
+    }
+
+    /// Takes the state of the machine from `system`.
+    #[must_use]
+    pub fn on(self, system: fn() -> Option<SystemMemory>) -> Self {
+        Self { system, ..self }
     }
 
     /// Call before the weights are read: limits the cache as [`cache_limit`] says for
@@ -34,7 +47,7 @@ impl MemoryManager {
     /// # Errors
     /// [`MemoryError`] when the allocator refuses the limit.
     pub fn before_load(&self, weight_bytes: u64) -> Result<u64, MemoryError> {
-        let limit = cache_limit(physical_memory().unwrap_or_default(), weight_bytes);
+        let limit = cache_limit((self.system)().map_or(0, |it| it.total_bytes), weight_bytes);
         self.allocator.set_cache_limit(limit)?;
         Ok(limit)
     }
@@ -62,12 +75,21 @@ impl MemoryManager {
         self.failed_cleanups
     }
 
-    /// Cleans up if the schedule asks for it before the question at `step`. Call before
-    /// each [`track`](Self::track); the record is worth reporting before the question is
-    /// run, which may never end.
-    pub fn clean_up_if_due(&mut self, step: Step) -> Option<CleanupRecord> {
-        let due = self.schedule.due(step);
-        due.then(|| self.clean_up(CleanupReason::Scheduled, Some(step.question)))
+    /// Whether memory is short, so that what a model keeps for later questions has to go.
+    pub fn is_short(&self) -> bool {
+        (self.system)().is_some_and(SystemMemory::is_short)
+    }
+
+    /// Cleans up if the schedule asks for it before the question at `step`, or if the model just
+    /// `gave` up what it had kept. Call before each [`track`](Self::track); the record is worth
+    /// reporting before the question is run, which may never end.
+    pub fn clean_up_if_due(&mut self, step: Step, gave: bool) -> Option<CleanupRecord> {
+        let reason = match (self.schedule.due(step), gave) {
+            (true, _) => CleanupReason::Scheduled,
+            (false, true) => CleanupReason::Pressure,
+            (false, false) => return None,
+        };
+        Some(self.clean_up(reason, Some(step.question)))
     }
 
     /// Runs one question and measures it alone. `run` returns plain values, so that its

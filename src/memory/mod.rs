@@ -6,15 +6,17 @@ mod cleanup;
 mod manager;
 mod mlx;
 mod schedule;
+mod system;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    budget::{cache_limit, physical_memory},
+    budget::cache_limit,
     cleanup::clear_mlx_memory,
     manager::{MemoryManager, Tracked},
     mlx::MlxAllocator,
     schedule::{CleanupSchedule, Step, StepCounter},
+    system::SystemMemory,
 };
 
 /// What an allocator could not do.

@@ -1,21 +1,20 @@
-//! Prefill in chunks, then one token after the other, the next one submitted
-//! before the last is read.
+//! From a prompt to an answer: one token after the other, the next one submitted before the
+//! last is read.
 
 use std::{collections::BTreeSet, time::Instant};
 
-use mlx_rs::{Array, error::Exception, ops, ops::indexing::TryIndexOp, transforms};
+use mlx_rs::{Array, error::Exception, ops, transforms};
 
 use crate::{
     native::{
+        candidates::weigh,
         models::{Architecture, decoder::DecoderCache},
+        prefill::{Prefilled, Prompt, run_on},
         sampler::Sampler,
+        segments::PREFILL_CHUNK,
     },
-    vlm::{FinishReason, GenerationOptions, TokenLogprob, TopLogprob},
+    vlm::{CandidateScore, FinishReason, GenerationOptions, TokenLogprob, TopLogprob},
 };
-
-/// Positions run through the decoder at once: bounds the attention scores to
-/// heads × chunk × prompt, and the work of one GPU submission.
-pub const PREFILL_CHUNK: i32 = 512;
 
 /// The tokens of an answer and how long they took.
 #[derive(Debug)]
@@ -50,29 +49,44 @@ struct Step {
     logprobs: Option<Array>,
 }
 
-/// Continues a prompt's `embeddings` `[1, n, hidden]` until a token of `stop_ids`, or
-/// `options.max_tokens`; every token that is not a stop token goes to `on_token`.
+/// What came of a prompt.
+#[derive(Debug)]
+pub struct Generated {
+    /// The answer.
+    pub tokens: Tokens,
+    /// One score per candidate.
+    pub candidates: Vec<CandidateScore>,
+    /// Keys and values of the prompt alone, evaluated; `None` where the answer outgrew their
+    /// rotary regime.
+    pub prompt_cache: Option<DecoderCache>,
+}
+
+/// Continues `prompt` until a token of `stop_ids`, or `options.max_tokens`; every token that
+/// is not a stop token goes to `on_token`. `candidates` are weighed after the first token is
+/// known, in time that counts for nothing.
 ///
 /// # Errors
 /// When MLX refuses or fails the computation.
 pub fn generate(
     model: &Architecture,
-    embeddings: Array,
+    prompt: Prompt<'_>,
+    candidates: &[Vec<u32>],
     stop_ids: &BTreeSet<u32>,
     options: &GenerationOptions,
     mut on_token: impl FnMut(u32),
-) -> Result<Tokens, Exception> {
+) -> Result<Generated, Exception> {
     let started = Instant::now();
-    let (mut decoding, mut step) = Decoding::start(model, embeddings, options)?;
+    let (mut decoding, mut step) = Decoding::start(model, prompt, options)?;
+    // Submitting the next step may block until much of it is done: first the token, and the time.
+    step.token.eval()?;
     let mut tokens = Tokens {
         ids: Vec::new(),
         logprobs: Vec::new(),
         finish_reason: FinishReason::Length,
-        prefill_ms: 0.0,
+        prefill_ms: started.elapsed().as_secs_f64() * 1e3,
         decode_ms: 0.0,
     };
-    // Submitting the next step may block until much of it is done: first the token, and the time.
-    step.token.eval()?;
+    let candidates = weigh(model, &mut decoding.prompt, candidates)?;
     let first_token = Instant::now();
     for n in 1..=options.max_tokens {
         let next = if n < options.max_tokens {
@@ -95,41 +109,15 @@ pub fn generate(
             None => break,
         }
     }
-    tokens.prefill_ms = first_token.duration_since(started).as_secs_f64() * 1e3;
     tokens.decode_ms = first_token.elapsed().as_secs_f64() * 1e3;
-    Ok(tokens)
-}
-
-/// Runs the prompt through the decoder in chunks and returns its last logits. The
-/// cache is evaluated after each chunk but the last; the logits of the chunks
-/// before it are never computed, since nothing asks for them.
-fn prefill(
-    model: &Architecture,
-    embeddings: Array,
-    cache: &mut DecoderCache,
-) -> Result<Array, Exception> {
-    let length = embeddings.dim(1);
-    let mut start = 0;
-    while length - start > PREFILL_CHUNK {
-        let chunk = embeddings.try_index((.., start..start + PREFILL_CHUNK, ..))?;
-        drop(model.logits(chunk, cache)?);
-        transforms::eval(cache.arrays())?;
-        start += PREFILL_CHUNK;
-    }
-    let last = if start == 0 { embeddings } else { embeddings.try_index((.., start.., ..))? };
-    model.logits(last, cache)
+    Ok(Generated { tokens, candidates, prompt_cache: decoding.finish()? })
 }
 
 struct Decoding<'a> {
     model: &'a Architecture,
     sampler: Sampler,
     logprobs: bool,
-    cache: DecoderCache,
-    /// Positions of the prompt.
-    prompt_length: usize,
-    /// The prompt itself, while the sequence may still outgrow the rotary regime that its
-    /// keys are made for.
-    prompt: Option<Array>,
+    prompt: Prefilled<'a>,
     /// Room for this many further positions is made at once.
     reserve: usize,
 }
@@ -138,35 +126,28 @@ impl<'a> Decoding<'a> {
     /// Prefills the prompt and submits the first token.
     fn start(
         model: &'a Architecture,
-        embeddings: Array,
+        prompt: Prompt<'a>,
         options: &GenerationOptions,
     ) -> Result<(Self, Step), Exception> {
-        let prompt_length = embeddings.dim(1) as usize;
         // Room for a usual answer; a long one grows the cache chunk by chunk.
-        let reserve = options.max_tokens.min(PREFILL_CHUNK as usize);
-        let mut cache = model.new_cache(prompt_length + reserve, prompt_length);
-        let longest = prompt_length.saturating_add(options.max_tokens);
-        let prompt = (model.regime(longest) != cache.regime()).then(|| embeddings.clone());
-        let logits = prefill(model, embeddings, &mut cache)?;
+        let reserve = options.max_tokens.min(PREFILL_CHUNK);
         let decoding = Self {
             model,
             sampler: Sampler::new(options),
             logprobs: options.logprobs > 0,
-            cache,
-            prompt_length,
-            prompt,
+            prompt: Prefilled::of(model, prompt, reserve)?,
             reserve,
         };
-        let step = decoding.submit(&logits, 0)?;
+        let step = decoding.submit(&decoding.prompt.logits, 0)?;
         Ok((decoding, step))
     }
 
     /// Builds the step after `token`, which follows the tokens `before`, and submits it.
     fn advance(&mut self, token: &Array, before: &[u32]) -> Result<Step, Exception> {
         let n = before.len() + 1;
-        let length = self.prompt_length + n;
-        let logits = if self.model.regime(length) == self.cache.regime() {
-            self.model.logits(self.model.embed_tokens(token)?, &mut self.cache)?
+        let length = self.prompt.length + n;
+        let logits = if self.model.regime(length) == self.prompt.cache.regime() {
+            self.model.logits(self.model.embed_tokens(token)?, &mut self.prompt.cache)?
         } else {
             self.start_over(token, before, length)?
         };
@@ -181,18 +162,26 @@ impl<'a> Decoding<'a> {
         before: &[u32],
         length: usize,
     ) -> Result<Array, Exception> {
-        self.cache = self.model.new_cache(length + self.reserve, length);
-        let Some(prompt) = self.prompt.take() else {
-            return Err(Exception::custom("a prompt that had to be run again was not kept"));
-        };
+        self.prompt.cache = self.prompt.again(length, self.reserve)?.0;
         let last = self.model.embed_tokens(token)?;
-        let sequence = if before.is_empty() {
-            ops::concatenate(&[&prompt, &last], 1)?
+        let answer = if before.is_empty() {
+            last
         } else {
             let ids = Array::from_slice(before, &[before.len() as i32]);
-            ops::concatenate(&[&prompt, &self.model.embed_tokens(&ids)?, &last], 1)?
+            ops::concatenate(&[&self.model.embed_tokens(&ids)?, &last], 1)?
         };
-        prefill(self.model, sequence, &mut self.cache)
+        run_on(self.model, answer, &mut self.prompt.cache)
+    }
+
+    /// Keys and values of the prompt, without those of the answer.
+    fn finish(self) -> Result<Option<DecoderCache>, Exception> {
+        let Prefilled { mut cache, length, .. } = self.prompt;
+        if cache.regime() != self.model.regime(length) {
+            return Ok(None);
+        }
+        cache.truncate(length);
+        transforms::eval(cache.arrays())?;
+        Ok(Some(cache))
     }
 
     /// Chooses the `n`-th token from `logits` and submits the computation.

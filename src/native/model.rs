@@ -1,22 +1,36 @@
 //! A loaded checkpoint behind the contract of [`crate::vlm`]: prompt, vision,
 //! generation and the text of the answer, each timed.
 
-use std::{collections::BTreeSet, path::Path, time::Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+    time::Instant,
+};
 
-use mlx_rs::{Array, error::Exception};
+use mlx_rs::error::Exception;
 
 use super::{
     LoadError,
+    chat_images::{ChatImages, Features},
     checkpoint::Checkpoint,
-    generate::{self, Tokens},
-    image_processor::ProcessedImage,
-    models::{self, Architecture, Prompt},
+    content_hash::ContentHash,
+    generate::{self, Generated, Tokens},
+    image_processor::ImageError,
+    models::{self, Architecture, PromptError, decoder::DecoderCache, prompt::TokenizedChat},
+    prefill::Prompt,
+    prefix_cache::PrefixCache,
+    segments::{self, Segment},
     tokenizer::{StreamingDetokenizer, TokenizerError, stop_ids},
+    vision_cache::VisionCache,
 };
 use crate::vlm::{
     Chat, Generation, GenerationOptions, LoadOptions, ModelError, Timings, Usage,
     VisionLanguageModel,
 };
+
+/// Most bytes of vision features that are kept for later questions: those of a hundred images
+/// of a thousand positions and a width of 576, in float32.
+const FEATURE_LIMIT: u64 = 256 << 20;
 
 /// A checkpoint that answers.
 pub struct NativeModel {
@@ -24,6 +38,10 @@ pub struct NativeModel {
     stop: BTreeSet<u32>,
     model_type: String,
     precision: String,
+    /// Whether anything is kept from one question to the next.
+    keeps: bool,
+    vision: VisionCache,
+    prefix: PrefixCache,
 }
 
 impl NativeModel {
@@ -35,7 +53,23 @@ impl NativeModel {
         let checkpoint = Checkpoint::open(folder)?;
         let (architecture, precision) = models::load(&checkpoint, options)?;
         let stop = stop_ids(&checkpoint, architecture.tokenizer(), architecture.turn_ends());
-        Ok(Self { architecture, stop, model_type: checkpoint.model_type, precision })
+        let keeps = !options.no_cache;
+        Ok(Self {
+            architecture,
+            stop,
+            model_type: checkpoint.model_type,
+            precision,
+            keeps,
+            vision: VisionCache::new(if keeps { FEATURE_LIMIT } else { 0 }),
+            prefix: PrefixCache::default(),
+        })
+    }
+
+    /// Keeps at most `bytes` of vision features from now on, unless nothing is kept at all.
+    pub fn limit_features(&mut self, bytes: u64) {
+        if self.keeps {
+            self.vision = VisionCache::new(bytes);
+        }
     }
 
     /// `model_type` of config.json.
@@ -76,27 +110,40 @@ impl VisionLanguageModel for NativeModel {
         options: &GenerationOptions,
         on_text: &mut dyn FnMut(&str),
     ) -> Result<Generation, ModelError> {
-        let model = &self.architecture;
         let started = Instant::now();
-        let Prompt { text, token_ids, image_tokens, images } = model.prompt(chat)?;
+        let images = ChatImages::open(&self.architecture, chat, &mut self.vision).map_err(image)?;
+        let layouts = images.layouts();
+        let TokenizedChat { text, token_ids } =
+            self.architecture.tokenize(chat, &layouts, true).map_err(prompt)?;
+        let segments = self.cut(&token_ids, &images);
         self.check_length(token_ids.len(), options.max_tokens)?;
         let preprocess = milliseconds(started);
 
-        let vision_started = Instant::now();
-        let embeddings = embed(model, &token_ids, image_tokens, images)?;
-        let vision = milliseconds(vision_started);
+        let image_sha256 = images.contents().map(|content| content.to_string()).collect();
+        let shared = self.prefix.shared(&segments, self.architecture.regime(token_ids.len()));
+        let further = options.max_tokens;
+        let (features, vision) = self.features(images, &segments, shared, further)?;
+        let held = self.prefix.take(shared);
+        let cached_tokens = held.as_ref().map_or(0, DecoderCache::positions);
 
+        let model = &self.architecture;
         let mut answer = Answer::new(model.tokenizer().detokenizer(), on_text);
-        let tokens =
-            generate::generate(model, embeddings, &self.stop, options, |id| answer.push(id))
+        let whole = Prompt { segments: &segments, features, held };
+        let Generated { tokens, candidates, prompt_cache } =
+            generate::generate(model, whole, &[], &self.stop, options, |id| answer.push(id))
                 .map_err(compute)?;
+        let answer = answer.finish()?;
+        if let Some(cache) = prompt_cache.filter(|_| self.keeps) {
+            self.prefix.keep(segments, cache);
+        }
+        let is_image = |id: &&i32| model.is_image_position(**id);
         Ok(Generation {
-            answer: answer.finish()?,
+            answer,
             finish_reason: tokens.finish_reason,
             usage: Usage {
                 prompt_tokens: token_ids.len(),
-                image_tokens,
-                cached_tokens: 0,
+                image_tokens: token_ids.iter().filter(is_image).count(),
+                cached_tokens,
                 completion_tokens: tokens.completion().len(),
             },
             timings: timings(preprocess, vision, &tokens),
@@ -104,30 +151,58 @@ impl VisionLanguageModel for NativeModel {
             prompt_token_ids: token_ids,
             token_ids: tokens.ids,
             logprobs: tokens.logprobs,
-            candidates: Vec::new(),
+            candidates,
             read_back: None,
-            image_sha256: Vec::new(),
+            image_sha256,
         })
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.prefix.bytes() + self.vision.bytes()
+    }
+
+    /// Keys and values go first: they are the larger part, a decoder brings them back in one
+    /// pass, and only the next question could have used them. Features spare a pass through
+    /// the vision tower for each image that comes back.
+    fn shrink_caches(&mut self, bytes: u64) {
+        if self.held_bytes() > bytes {
+            self.prefix.clear();
+            self.vision.shrink_to(bytes);
+        }
     }
 }
 
-/// Embeddings `[1, n, hidden]` of a prompt. Pixels and features are gone, as far as
-/// nothing needs them, when this returns.
-fn embed(
-    model: &Architecture,
-    token_ids: &[i32],
-    image_tokens: usize,
-    images: Vec<ProcessedImage>,
-) -> Result<Array, ModelError> {
-    let features = model.vision_features(&images).map_err(compute)?;
-    drop(images);
-    let found = features.as_ref().map_or(0, |features| features.dim(0) as usize);
-    if found != image_tokens {
-        return Err(ModelError::Prompt(format!(
-            "the prompt has {image_tokens} image positions, but the images give {found} features"
-        )));
+impl NativeModel {
+    fn cut(&self, token_ids: &[i32], images: &ChatImages) -> Vec<Segment> {
+        let model = &self.architecture;
+        segments::cut(
+            token_ids,
+            &images.in_prompt(model),
+            |id| model.is_image_position(id),
+            |id| u32::try_from(id).is_ok_and(|id| self.stop.contains(&id)),
+        )
     }
-    model.embed_prompt(token_ids, features.as_ref()).map_err(compute)
+
+    /// Features of the images in all segments but the first `shared`, and the milliseconds it
+    /// took to compute them: exactly 0 when all were there. Where `further` tokens may lead
+    /// into another rotary regime, the prompt is run again from its start, with all images.
+    fn features(
+        &mut self,
+        images: ChatImages,
+        segments: &[Segment],
+        shared: usize,
+        further: usize,
+    ) -> Result<(Features, f64), ModelError> {
+        let model = &self.architecture;
+        let length = segments::positions(segments);
+        let outgrows = model.regime(length) != model.regime(length.saturating_add(further));
+        let run = segments.iter().skip(if outgrows { 0 } else { shared });
+        let needed: HashSet<ContentHash> =
+            run.filter_map(|segment| segment.image.map(|rows| rows.content)).collect();
+        let (encodes, started) = (images.are_new(&needed), Instant::now());
+        let features = images.features(model, &needed, &mut self.vision).map_err(compute)?;
+        Ok((features, if encodes { milliseconds(started) } else { 0.0 }))
+    }
 }
 
 fn timings(preprocess: f64, vision: f64, tokens: &Tokens) -> Timings {
@@ -185,6 +260,16 @@ impl<'a> Answer<'a> {
 
 fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn image(error: ImageError) -> ModelError {
+    ModelError::Image(error.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn prompt(error: PromptError) -> ModelError {
+    ModelError::Prompt(error.to_string())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]

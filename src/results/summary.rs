@@ -100,8 +100,12 @@ pub struct MemorySummary {
     pub first_active_bytes: u64,
     /// Active bytes after the last question.
     pub last_active_bytes: u64,
-    /// The last less the first: what stays when questions come and go.
+    /// The last less the first, without what the model keeps for later questions: what stays
+    /// when questions come and go.
     pub active_growth_bytes: i64,
+    /// Most of it that was kept for later questions.
+    #[serde(default)]
+    pub held_bytes: u64,
 }
 
 /// What cleaning up took and gave.
@@ -233,9 +237,15 @@ impl MemorySummary {
             peak_delta_bytes: largest(|memory| memory.peak_delta_bytes),
             first_active_bytes: first.active_bytes,
             last_active_bytes: last.active_bytes,
-            active_growth_bytes: last.active_bytes as i64 - first.active_bytes as i64,
+            active_growth_bytes: unaccounted(last) - unaccounted(first),
+            held_bytes: largest(|memory| memory.held_bytes),
         })
     }
+}
+
+/// Active bytes that the model does not keep on purpose.
+fn unaccounted(memory: &QuestionMemory) -> i64 {
+    memory.active_bytes as i64 - memory.held_bytes as i64
 }
 
 impl CleanupTotals {

@@ -45,7 +45,8 @@ pub fn extract_short_answer(raw: &str) -> &str {
     raw.split(['\n', '\r']).map(answer_of_line).find(|line| !line.is_empty()).unwrap_or("")
 }
 
-fn answer_of_line(line: &str) -> &str {
+/// What a line says: without debris in front, up to the next special token.
+pub(super) fn answer_of_line(line: &str) -> &str {
     let mut rest = line.trim();
     while let Some(shorter) = without_token(rest).or_else(|| without_role(rest)) {
         rest = shorter.trim_start();

@@ -84,7 +84,7 @@ pub fn process_digit_article(text: &str) -> String {
 }
 
 /// The digits of a number word up to ten; any other token is returned as it is.
-fn digit(word: &str) -> &str {
+pub(super) fn digit(word: &str) -> &str {
     match word {
         "none" | "zero" => "0",
         "one" => "1",

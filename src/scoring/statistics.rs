@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The 97.5 % quantile of the normal distribution: 95 % two-sided.
 const Z_95: f64 = 1.959_963_984_540_054;
 
-/// A closed interval of proportions, `0 ≤ low ≤ high ≤ 1`.
+/// A closed interval, `low ≤ high`; of proportions within 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.

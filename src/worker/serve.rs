@@ -136,7 +136,11 @@ impl Worker {
     ) -> Result<bool, ServeError> {
         let Self { model, memory } = self;
         let id = question.id;
-        if let Some(record) = memory.clean_up_if_due(question.step) {
+        let gives = model.held_bytes() > 0 && memory.is_short();
+        if gives {
+            model.shrink_caches(0);
+        }
+        if let Some(record) = memory.clean_up_if_due(question.step, gives) {
             replies.send(&Reply::CleanedUp(record))?;
         }
         let mut written = Ok(());
@@ -149,7 +153,8 @@ impl Worker {
         let tracked = memory.track(|| fenced(|| model.generate(chat, options, &mut on_text)));
         written?;
         let reply = match tracked {
-            Ok(Tracked { value: Ok(Ok(generation)), memory }) => {
+            Ok(Tracked { value: Ok(Ok(generation)), mut memory }) => {
+                memory.held_bytes = model.held_bytes();
                 Reply::Answered { id, generation: Box::new(generation), memory }
             }
             Ok(Tracked { value: Ok(Err(error)), .. }) => {
@@ -169,6 +174,9 @@ impl Worker {
         reason: CleanupReason,
         replies: &mut Replies<impl Write>,
     ) -> Result<bool, ServeError> {
+        if reason != CleanupReason::Scheduled {
+            self.model.shrink_caches(0);
+        }
         replies.send(&Reply::CleanedUp(self.memory.clean_up(reason, None)))?;
         Ok(true)
     }

@@ -9,10 +9,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mlx_rs::Array;
+use mlx_rs::{Array, ops};
 use serde_json::Value;
 use vlm_test::{
-    native::{LoadError, NativeModel},
+    native::{
+        LoadError, NativeModel,
+        chat_images::{ChatImages, Features},
+        checkpoint::Checkpoint,
+        models::{self, Architecture},
+        segments::{self, Segment},
+        vision_cache::VisionCache,
+    },
     vlm::{Chat, Generation, GenerationOptions, LoadOptions, Message, VisionLanguageModel},
 };
 
@@ -38,6 +45,40 @@ fn folder(fixture: &str) -> PathBuf {
 
 pub fn load(fixture: &str) -> NativeModel {
     NativeModel::load(&checkpoint(fixture), &LoadOptions::default()).unwrap()
+}
+
+pub fn architecture(folder: &Path) -> Architecture {
+    models::load(&Checkpoint::open(folder).unwrap(), &LoadOptions::default()).unwrap().0
+}
+
+/// A chat as a model takes it, cut at its images alone.
+pub struct Ready {
+    pub token_ids: Vec<i32>,
+    pub segments: Vec<Segment>,
+    pub features: Features,
+    /// The features of all images of the chat, one after the other.
+    pub rows: Option<Array>,
+}
+
+impl Ready {
+    pub fn new(model: &Architecture, chat: &Chat) -> Self {
+        let mut nothing_kept = VisionCache::new(0);
+        let images = ChatImages::open(model, chat, &mut nothing_kept).unwrap();
+        let token_ids = model.tokenize(chat, &images.layouts(), true).unwrap().token_ids;
+        let shown = images.in_prompt(model);
+        let is_image = |id| model.is_image_position(id);
+        let segments = segments::cut(&token_ids, &shown, is_image, |_| false);
+        let needed = shown.iter().map(|image| image.content).collect();
+        let features = images.features(model, &needed, &mut nothing_kept).unwrap();
+        let rows: Vec<_> = shown.iter().map(|image| &features[&image.content]).collect();
+        let rows = (!rows.is_empty()).then(|| ops::concatenate(&rows, 0).unwrap());
+        Self { token_ids, segments, features, rows }
+    }
+
+    /// Embeddings `[1, n, hidden]` of all of it.
+    pub fn embeddings(&self, model: &Architecture) -> Array {
+        model.embed_prompt(&self.token_ids, self.rows.as_ref()).unwrap()
+    }
 }
 
 /// One question about the images of these numbers.

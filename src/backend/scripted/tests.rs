@@ -48,7 +48,8 @@ fn errors_keep_their_kind_and_the_model_goes_on() {
 #[test]
 fn words_are_counted_streamed_and_cut_off() {
     let mut model = scripted("default = 'a red and a blue square'").unwrap();
-    let chat = Chat { messages: vec![Message::user(["a.png".into()], "What is it?")] };
+    let image = tempfile::NamedTempFile::new().unwrap();
+    let chat = Chat { messages: vec![Message::user([image.path().into()], "What is it?")] };
     let mut pieces = String::new();
     let options = GenerationOptions { max_tokens: 3, ..GenerationOptions::default() };
     let generation = model.generate(&chat, &options, &mut |piece| pieces += piece).unwrap();

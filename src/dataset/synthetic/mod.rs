@@ -9,12 +9,14 @@ mod glyphs;
 mod question;
 mod scene;
 mod vqa_files;
+pub(super) mod wording;
 
 pub use describe::describe;
 pub use dice::Dice;
 pub use draw::draw;
 pub use question::{Question, QuestionType, ask, sample_questions};
 pub use scene::{Background, Cell, Colour, Digit, Kind, Object, Scene};
+pub(super) use vqa_files::save;
 pub use vqa_files::{
     DatasetOptions, DatasetSummary, SyntheticError, scene_with_questions, write_dataset,
 };

@@ -1,5 +1,5 @@
 //! Questions about a scene, with the answer that follows from its facts.
-use super::{Colour, Dice, Kind, Object, Scene, describe::article};
+use super::{Colour, Dice, Kind, Object, Scene, wording, wording::reference};
 use serde::Serialize;
 
 /// What a question is about.
@@ -126,9 +126,9 @@ type Asked = (String, String);
 fn colour(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     let object = dice.pick(&scene.objects)?;
     let text = if scene.of_kind(object.kind).len() == 1 && dice.percent(75) {
-        format!("What color is the {}?", object.kind.name())
+        wording::colour_of(object.kind.name())
     } else {
-        format!("What color is the shape at the {}?", object.cell.name())
+        wording::colour_of(&wording::shape_at(object.cell))
     };
     Some((text, object.colour.name().to_owned()))
 }
@@ -136,9 +136,9 @@ fn colour(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
 fn shape(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     let object = dice.pick(&scene.objects)?;
     let text = if scene.of_colour(object.colour).len() == 1 && dice.percent(75) {
-        format!("What shape is {}?", object.colour.name())
+        wording::kind_of(object.colour)
     } else {
-        format!("What shape is at the {}?", object.cell.name())
+        wording::kind_at(object.cell)
     };
     Some((text, object.kind.name().to_owned()))
 }
@@ -147,31 +147,26 @@ fn count(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     let object = *dice.pick(&scene.objects)?;
     let absent = dice.percent(25);
     match dice.below(5) {
-        0 => Some(("How many shapes are there?".to_owned(), scene.objects.len().to_string())),
+        0 => Some((wording::how_many("shapes"), scene.objects.len().to_string())),
         1 | 2 => {
             let colour = if absent { absent_colour(scene, dice)? } else { object.colour };
-            let text = format!("How many {} shapes are there?", colour.name());
+            let text = wording::how_many(&format!("{} shapes", colour.name()));
             Some((text, scene.of_colour(colour).len().to_string()))
         }
         _ => {
             let kind = if absent { absent_kind(scene, dice)? } else { object.kind };
-            Some((
-                format!("How many {} are there?", kind.plural()),
-                scene.of_kind(kind).len().to_string(),
-            ))
+            Some((wording::how_many(kind.plural()), scene.of_kind(kind).len().to_string()))
         }
     }
 }
 
 fn position(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     if let Some(digit) = scene.digit.filter(|_| dice.percent(20)) {
-        return Some(("Where is the digit?".to_owned(), digit.cell.name().to_owned()));
+        return Some((wording::where_is("digit"), digit.cell.name().to_owned()));
     }
     let object = dice.pick(&scene.objects)?;
-    Some((
-        format!("Where is the {}?", reference(scene, object, dice)),
-        object.cell.name().to_owned(),
-    ))
+    let text = wording::where_is(&reference(scene, object, dice));
+    Some((text, object.cell.name().to_owned()))
 }
 
 /// Two objects in different columns (left, right) or rows (above, below); the farther apart, the same words.
@@ -189,12 +184,12 @@ fn relation(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     let (a, b) = (reference(scene, &a, dice), reference(scene, &b, dice));
     if dice.percent(50) {
         let said = dice.percent(50);
-        let text = format!("Is the {a} {} the {b}?", if said { before } else { after });
+        let text = wording::relation(&a, if said { before } else { after }, &b);
         return Some((text, yes_or_no(said == first)));
     }
     let choice = if across { "left or right of" } else { "above or below" };
     let answer = if first { before } else { after }.trim_end_matches(" of");
-    Some((format!("Is the {a} {choice} the {b}?"), answer.to_owned()))
+    Some((wording::relation(&a, choice, &b), answer.to_owned()))
 }
 
 fn presence(scene: &Scene, dice: &mut Dice) -> Asked {
@@ -214,7 +209,7 @@ fn presence(scene: &Scene, dice: &mut Dice) -> Asked {
         (5..=6, Some(object)) => pair(scene, &object, wanted, dice),
         _ => ("digit".to_owned(), scene.digit.is_some()),
     };
-    (format!("Is there {} {thing}?", article(&thing)), yes_or_no(there))
+    (wording::is_there(&thing), yes_or_no(there))
 }
 
 /// A colour with a kind: the object's own, or a look nobody has, near to one that is there more often than not.
@@ -236,8 +231,8 @@ fn pair(scene: &Scene, object: &Object, wanted: bool, dice: &mut Dice) -> (Strin
 
 fn digit(scene: &Scene, dice: &mut Dice) -> Option<Asked> {
     let digit = scene.digit?;
-    let text =
-        if dice.percent(50) { "What digit is shown?" } else { "What number is in the image?" };
+    let [first, second] = wording::DIGIT;
+    let text = if dice.percent(50) { first } else { second };
     Some((text.to_owned(), digit.value.to_string()))
 }
 
@@ -248,14 +243,6 @@ fn background(scene: &Scene, dice: &mut Dice) -> Asked {
         "What is the background color?"
     };
     (text.to_owned(), scene.background.name().to_owned())
-}
-
-/// The object in words: always with its colour unless the kind alone says which one it is.
-fn reference(scene: &Scene, object: &Object, dice: &mut Dice) -> String {
-    if scene.of_kind(object.kind).len() == 1 && dice.percent(50) {
-        return object.kind.name().to_owned();
-    }
-    format!("{} {}", object.colour.name(), object.kind.name())
 }
 
 fn absent_colour(scene: &Scene, dice: &mut Dice) -> Option<Colour> {

@@ -189,8 +189,11 @@ fn check(options: &DatasetOptions) -> Result<(), SyntheticError> {
     Ok(())
 }
 
-/// Encodes `image` by the extension of `path`.
-fn save(image: &RgbImage, path: &Path) -> Result<(), SyntheticError> {
+/// Writes `image` to `path`, as JPEG if its extension is `jpg`, else as PNG.
+///
+/// # Errors
+/// [`SyntheticError`] when it cannot be encoded or written.
+pub fn save(image: &RgbImage, path: &Path) -> Result<(), SyntheticError> {
     let mut bytes = Vec::new();
     let (width, height) = image.dimensions();
     let encoded = if path.extension().is_some_and(|extension| extension == "jpg") {

@@ -88,11 +88,11 @@ fn step(question: usize) -> Step {
 fn a_question_is_run_between_a_reset_and_a_barrier() {
     let (recorder, mut manager) = managed(CleanupSchedule::every_questions(5));
     let run = || recorder.calls.borrow_mut().push("run");
-    assert_eq!(manager.clean_up_if_due(step(1)), None);
+    assert_eq!(manager.clean_up_if_due(step(1), false), None);
     manager.track(run).unwrap();
     let plain = ["synchronize", "reset_peak", "reading", "run", "synchronize", "reading"];
     assert_eq!(recorder.taken_calls(), plain);
-    assert!(manager.clean_up_if_due(step(6)).is_some());
+    assert!(manager.clean_up_if_due(step(6), false).is_some());
     let cleanup = ["reading", "synchronize", "clear_cache", "reading"];
     assert_eq!(recorder.taken_calls(), cleanup);
     manager.track(run).unwrap();
@@ -178,7 +178,7 @@ fn every_way_a_clean_up_can_fail_is_recorded_and_counted_and_the_question_still_
     for operation in ["reading", "synchronize", "clear_cache"] {
         let (recorder, mut manager) = managed(CleanupSchedule::every_questions(1));
         recorder.failing.set(Some(operation));
-        let cleanup = manager.clean_up_if_due(step(2)).unwrap();
+        let cleanup = manager.clean_up_if_due(step(2), false).unwrap();
         assert_eq!(cleanup.before_question, Some(2));
         assert!(cleanup.error.unwrap().contains(operation));
         assert_eq!(manager.failed_cleanups(), 1);
@@ -221,7 +221,25 @@ fn a_model_without_mlx_costs_nothing() {
     let mut manager =
         MemoryManager::new(Box::new(NoAllocator), CleanupSchedule::every_questions(1));
     assert_eq!(manager.loaded(), Ok(0));
-    assert_eq!(manager.clean_up_if_due(step(2)).unwrap().error, None);
+    assert_eq!(manager.clean_up_if_due(step(2), false).unwrap().error, None);
     let memory = QuestionMemory::default();
     assert_eq!(manager.track(|| 7), Ok(Tracked { value: 7, memory }));
+}
+
+#[test]
+fn what_a_model_gave_up_is_cleared_at_once_and_a_due_clean_up_is_not_made_twice() {
+    let (_, mut manager) = managed(CleanupSchedule::every_questions(2));
+    let reason = |record: Option<CleanupRecord>| record.map(|record| record.reason);
+    assert_eq!(reason(manager.clean_up_if_due(step(2), true)), Some(CleanupReason::Pressure));
+    assert_eq!(reason(manager.clean_up_if_due(step(2), false)), None);
+    assert_eq!(reason(manager.clean_up_if_due(step(3), true)), Some(CleanupReason::Scheduled));
+}
+
+#[test]
+fn memory_is_short_when_the_machine_says_so_and_not_where_it_says_nothing() {
+    let short = || Some(SystemMemory { total_bytes: 1600, available_bytes: 99 });
+    let plenty = || Some(SystemMemory { total_bytes: 1600, available_bytes: 100 });
+    let managed = |system| managed(CleanupSchedule::Never).1.on(system);
+    assert!(managed(short).is_short());
+    assert!(!managed(plenty).is_short() && !managed(|| None).is_short());
 }

@@ -13,7 +13,7 @@ use super::{
     fields::Fields,
     filter::Filter,
     normalize::Normalization,
-    processed::ProcessedImage,
+    processed::{ImageLayout, ProcessedImage},
     resample::resize_part,
     rgb::RgbView,
     size::{ResizeTarget, crop_size},
@@ -116,7 +116,8 @@ impl ClipImageConfig {
             Canvas { image: part.view(), left: plan.left, top: plan.top, width, background: 0 };
         canvas.cut(plan.frame, &self.normalization.table(), &mut pixels);
         let source = (image.width(), image.height());
-        Ok(ProcessedImage { rows: 0, cols: 0, frames: 1, height, width, source, pixels })
+        let layout = ImageLayout { rows: 0, cols: 0, frames: 1, height, width, source };
+        Ok(ProcessedImage { layout, pixels })
     }
 }
 

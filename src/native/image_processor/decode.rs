@@ -22,23 +22,38 @@ const SCRATCH: u64 = 64 << 20;
 /// [`ImageError`] names the file and says whether it is missing, empty, no image, damaged, of an unsupported
 /// variant or larger than [`PIXEL_LIMIT`](super::PIXEL_LIMIT); the size is checked before memory for the pixels is taken.
 pub fn load_rgb(path: &Path) -> Result<Rgb8Image, ImageError> {
+    decode_rgb(&read_image(path)?, path)
+}
+
+/// The bytes of an image file.
+///
+/// # Errors
+/// [`ImageError::Read`] naming the file; a folder or a device is no image file either.
+pub fn read_image(path: &Path) -> Result<Vec<u8>, ImageError> {
     let read_error = |source| ImageError::Read { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(read_error)?.is_file() {
         return Err(read_error(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
     }
-    let bytes = fs::read(path).map_err(read_error)?;
+    fs::read(path).map_err(read_error)
+}
+
+/// [`load_rgb`] for `bytes` that were read from `path`.
+///
+/// # Errors
+/// As [`load_rgb`], except that the file cannot be read.
+pub fn decode_rgb(bytes: &[u8], path: &Path) -> Result<Rgb8Image, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty { path: path.to_owned() });
     }
-    let image = match image::guess_format(&bytes) {
-        Ok(ImageFormat::Jpeg) => jpeg::decode(&bytes, path)?,
+    let image = match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => jpeg::decode(bytes, path)?,
         Ok(
             format @ (ImageFormat::Png
             | ImageFormat::WebP
             | ImageFormat::Gif
             | ImageFormat::Bmp
             | ImageFormat::Tiff),
-        ) => decode(&bytes, format, path)?,
+        ) => decode(bytes, format, path)?,
         _ => return Err(ImageError::NotAnImage { path: path.to_owned() }),
     };
     finish(image, path)

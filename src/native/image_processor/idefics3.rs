@@ -10,7 +10,7 @@ use super::{
     fields::Fields,
     filter::Filter,
     normalize::Normalization,
-    processed::ProcessedImage,
+    processed::{ImageLayout, ProcessedImage},
     rgb::RgbView,
 };
 
@@ -138,7 +138,8 @@ impl Idefics3ImageConfig {
         table.map(view.pixels(), last);
         let source = (image.width(), image.height());
         let (rows, cols) = (plan.rows, plan.cols);
-        Ok(ProcessedImage { rows, cols, frames, height: tile, width: tile, source, pixels })
+        let layout = ImageLayout { rows, cols, frames, height: tile, width: tile, source };
+        Ok(ProcessedImage { layout, pixels })
     }
 }
 

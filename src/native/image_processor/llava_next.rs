@@ -10,7 +10,7 @@ use super::{
     fields::Fields,
     filter::Filter,
     normalize::Normalization,
-    processed::ProcessedImage,
+    processed::{ImageLayout, ProcessedImage},
     rgb::RgbView,
     size::{ResizeTarget, crop_size},
 };
@@ -145,7 +145,8 @@ impl LlavaNextImageConfig {
             background: 0,
         };
         canvas.cut((side, side), &table, tiles);
-        Ok(ProcessedImage { rows, cols, frames, height: side, width: side, source, pixels })
+        let layout = ImageLayout { rows, cols, frames, height: side, width: side, source };
+        Ok(ProcessedImage { layout, pixels })
     }
 
     /// Whether all pinpoints are of whole tiles, and there is one.

@@ -24,7 +24,7 @@ mod rgb;
 mod size;
 
 pub use clip::ClipImageConfig;
-pub use decode::load_rgb;
+pub use decode::{decode_rgb, load_rgb, read_image};
 pub use error::ImageError;
 pub use filter::Filter;
 pub use idefics3::Idefics3ImageConfig;
@@ -32,7 +32,7 @@ pub use llava_next::LlavaNextImageConfig;
 pub use normalize::Normalization;
 pub use phi3v::Phi3vImageConfig;
 pub use pixel_limit::PIXEL_LIMIT;
-pub use processed::ProcessedImage;
+pub use processed::{ImageLayout, ProcessedImage};
 pub use resample::resize;
 pub use rgb::{Rgb8Image, RgbView};
 pub use size::ResizeTarget;

@@ -11,7 +11,7 @@ use super::{
     filter::Filter,
     global_view::shrink,
     normalize::Normalization,
-    processed::ProcessedImage,
+    processed::{ImageLayout, ProcessedImage},
     rgb::RgbView,
 };
 
@@ -130,7 +130,8 @@ impl Phi3vImageConfig {
         shrink(&canvas, (plan.cols, plan.rows), side, &table, global);
         canvas.cut((side, side), &table, tiles);
         let HdPlan { rows, cols, .. } = plan;
-        Ok(ProcessedImage { rows, cols, frames, height: side, width: side, source, pixels })
+        let layout = ImageLayout { rows, cols, frames, height: side, width: side, source };
+        Ok(ProcessedImage { layout, pixels })
     }
 
     fn check(&self) -> Result<(), ImageError> {

@@ -1,8 +1,8 @@
 //! What every image processor makes of an image.
 
-/// The frames of one image, ready for the vision tower.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProcessedImage {
+/// How an image was cut into frames: all that a prompt needs to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageLayout {
     /// Rows of tiles; 0 if the image was not split.
     pub rows: usize,
     /// Columns of tiles; 0 if the image was not split.
@@ -16,6 +16,13 @@ pub struct ProcessedImage {
     pub width: usize,
     /// Width and height of the image as it came, in pixels.
     pub source: (usize, usize),
+}
+
+/// The frames of one image, ready for the vision tower.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessedImage {
+    /// How many frames there are and what they show.
+    pub layout: ImageLayout,
     /// Shape `[frames, height, width, 3]`.
     pub pixels: Vec<f32>,
 }

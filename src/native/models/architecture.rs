@@ -4,17 +4,17 @@ use mlx_rs::{Array, error::Exception, ops};
 
 use super::{
     decoder::{Decoder, DecoderCache},
-    prompt::{Prompt, PromptError, TokenizedChat},
+    prompt::{PromptError, TokenizedChat},
     text_side::TextSide,
 };
 use crate::{
     native::{
         chat_template::ChatTemplate,
-        image_processor::{ImageError, ProcessedImage, RgbView, load_rgb},
+        image_processor::{ImageError, ImageLayout, ProcessedImage, RgbView},
         nn::rope::Regime,
         tokenizer::Tokenizer,
     },
-    vlm::{Chat, ModelError},
+    vlm::Chat,
 };
 
 /// What a family supplies.
@@ -28,7 +28,11 @@ pub trait Family {
     /// When the image cannot be brought to the sizes the model needs.
     fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError>;
 
-    /// Renders, expands and tokenises a chat whose images became `images`.
+    /// How many positions of the decoder an image fills.
+    fn positions(&self, image: &ImageLayout) -> usize;
+
+    /// Renders, expands and tokenises a chat whose images became `images`: up to where the
+    /// model starts to answer, or without `add_generation_prompt` up to the end of the last turn.
     ///
     /// # Errors
     /// When the template refuses the chat or text and images do not belong together.
@@ -36,14 +40,14 @@ pub trait Family {
         &self,
         text: &TextSide,
         chat: &Chat,
-        images: &[ProcessedImage],
+        images: &[ImageLayout],
+        add_generation_prompt: bool,
     ) -> Result<TokenizedChat, PromptError>;
 
     /// Whether a vision feature replaces the embedding of this id.
     fn is_image_position(&self, id: i32) -> bool;
 
-    /// Vision features of one image in the order of its positions, evaluated,
-    /// `[positions, hidden]`.
+    /// Vision features of one image in the order of its positions, `[positions, hidden]`.
     ///
     /// # Errors
     /// When MLX refuses or fails the computation.
@@ -78,44 +82,61 @@ impl Architecture {
         self.family.turn_ends()
     }
 
-    /// Renders, expands and tokenises `chat` and processes its images.
+    /// The frames the vision tower sees of an image.
     ///
     /// # Errors
-    /// [`ModelError::Image`] for an image, [`ModelError::Prompt`] for the rest.
-    pub fn prompt(&self, chat: &Chat) -> Result<Prompt, ModelError> {
-        let process = |path| {
-            let image = load_rgb(path)?;
-            self.family.process(image.view())
-        };
-        let images = chat
-            .images()
-            .map(|path| process(path).map_err(|error| ModelError::Image(error.to_string())))
-            .collect::<Result<Vec<_>, _>>()?;
-        let TokenizedChat { text, token_ids } = self
-            .family
-            .tokenize(&self.text, chat, &images)
-            .map_err(|error| ModelError::Prompt(error.to_string()))?;
-        let image_tokens =
-            token_ids.iter().filter(|&&id| self.family.is_image_position(id)).count();
-        Ok(Prompt { text, token_ids, image_tokens, images })
+    /// When the image cannot be brought to the sizes the model needs.
+    pub fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
+        self.family.process(image)
     }
 
-    /// Vision features of all images, evaluated, `[image_tokens, hidden]`; `None`
-    /// when there is no image.
+    /// How many positions of the decoder an image fills.
+    pub fn positions(&self, image: &ImageLayout) -> usize {
+        self.family.positions(image)
+    }
+
+    /// Renders, expands and tokenises `chat`, whose images became `images`: up to where the
+    /// model starts to answer, or without `add_generation_prompt` up to the end of the last turn.
     ///
     /// # Errors
-    /// When MLX refuses or fails the computation.
-    pub fn vision_features(&self, images: &[ProcessedImage]) -> Result<Option<Array>, Exception> {
-        let mut features =
-            images.iter().map(|image| self.family.encode(image)).collect::<Result<Vec<_>, _>>()?;
-        match features.len() {
-            0 => Ok(None),
-            1 => Ok(features.pop()),
-            _ => ops::concatenate(&features, 0).map(Some),
+    /// When the template refuses the chat or text and images do not belong together.
+    pub fn tokenize(
+        &self,
+        chat: &Chat,
+        images: &[ImageLayout],
+        add_generation_prompt: bool,
+    ) -> Result<TokenizedChat, PromptError> {
+        let chat = self.family.tokenize(&self.text, chat, images, add_generation_prompt)?;
+        let features = images.iter().map(|image| self.positions(image)).sum();
+        match chat.token_ids.iter().filter(|&&id| self.is_image_position(id)).count() {
+            positions if positions == features => Ok(chat),
+            positions => Err(PromptError::Positions { positions, features }),
         }
     }
 
-    /// Token embeddings with `features` in the image positions, `[1, n, hidden]`.
+    /// Whether a vision feature replaces the embedding of this id.
+    pub fn is_image_position(&self, id: i32) -> bool {
+        self.family.is_image_position(id)
+    }
+
+    /// Vision features of one image, evaluated, `[positions, hidden]`.
+    ///
+    /// # Errors
+    /// When MLX refuses or fails the computation.
+    pub fn encode(&self, image: &ProcessedImage) -> Result<Array, Exception> {
+        let features = self.family.encode(image)?;
+        let (found, expected) = (features.dim(0) as usize, self.positions(&image.layout));
+        if found != expected {
+            return Err(Exception::custom(format!(
+                "an image of {expected} positions has {found} features"
+            )));
+        }
+        features.eval()?;
+        Ok(features)
+    }
+
+    /// Token embeddings with `features`, one row each, in the image positions,
+    /// `[1, n, hidden]`.
     ///
     /// # Errors
     /// When MLX refuses the operation.
@@ -161,6 +182,15 @@ impl Architecture {
     /// When MLX refuses the operation.
     pub fn logits(&self, x: Array, cache: &mut DecoderCache) -> Result<Array, Exception> {
         self.decoder.logits(x, cache)
+    }
+
+    /// Runs `x` `[1, n, hidden]` after the positions in `cache`; float32 logits
+    /// `[n, vocab]` of all of them.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn all_logits(&self, x: Array, cache: &mut DecoderCache) -> Result<Array, Exception> {
+        self.decoder.all_logits(x, cache)
     }
 
     /// An empty cache with room for `positions`, for a sequence of `length` positions.

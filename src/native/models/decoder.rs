@@ -38,6 +38,36 @@ impl DecoderCache {
     pub fn arrays(&self) -> impl Iterator<Item = &Array> {
         self.layers.iter().flat_map(KvCache::arrays)
     }
+
+    /// The number of positions held.
+    pub fn positions(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.offset() as usize)
+    }
+
+    /// Bytes of the buffers, those of unused positions included.
+    pub fn bytes(&self) -> u64 {
+        self.arrays().map(|array| array.nbytes() as u64).sum()
+    }
+
+    /// Forgets all but the first `positions`.
+    pub fn truncate(&mut self, positions: usize) {
+        self.layers.iter_mut().for_each(|layer| layer.truncate(positions));
+    }
+
+    /// Whether `positions` fit without another allocation.
+    pub fn has_room_for(&self, positions: usize) -> bool {
+        self.layers.iter().all(|layer| layer.has_room_for(positions))
+    }
+
+    /// The same positions in buffers as large as those of a new cache with room for
+    /// `positions`.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn with_room_for(&self, positions: usize) -> Result<Self, Exception> {
+        let layers = self.layers.iter().map(|layer| layer.with_room_for(positions));
+        Ok(Self { layers: layers.collect::<Result<_, _>>()?, regime: self.regime })
+    }
 }
 
 /// Embedding, blocks, norm and head.
@@ -123,18 +153,36 @@ impl Decoder {
     /// # Errors
     /// When MLX refuses the operation.
     pub fn logits(&self, x: Array, cache: &mut DecoderCache) -> Result<Array, Exception> {
+        let x = self.blocks(x, cache)?;
+        let last = x.try_index((0, -1))?.expand_dims(0)?; // [1, hidden]
+        ops::squeeze_axes(self.head(&last)?, &[0])
+    }
+
+    /// The same for every position of `x`: float32 `[n, vocab]`.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn all_logits(&self, x: Array, cache: &mut DecoderCache) -> Result<Array, Exception> {
+        let x = self.blocks(x, cache)?;
+        self.head(&ops::squeeze_axes(x, &[0])?)
+    }
+
+    fn blocks(&self, x: Array, cache: &mut DecoderCache) -> Result<Array, Exception> {
         let regime = cache.regime;
-        let x = self
-            .layers
-            .iter()
-            .zip(&mut cache.layers)
-            .try_fold(x, |x, (layer, cache)| layer.forward(&x, (&self.rope, regime), cache))?;
-        let last = self.norm.forward(&x.try_index((0, -1))?.expand_dims(0)?)?; // [1, hidden]
+        let layers = self.layers.iter().zip(&mut cache.layers);
+        layers
+            .into_iter()
+            .try_fold(x, |x, (layer, cache)| layer.forward(&x, (&self.rope, regime), cache))
+    }
+
+    /// Normed `x` `[n, hidden]` → float32 logits `[n, vocab]`.
+    fn head(&self, x: &Array) -> Result<Array, Exception> {
+        let x = self.norm.forward(x)?;
         let logits = match &self.lm_head {
-            Some(head) => head.forward(&last)?,
-            None => self.embed_tokens.as_linear(&last)?,
+            Some(head) => head.forward(&x)?,
+            None => self.embed_tokens.as_linear(&x)?,
         };
-        ops::squeeze_axes(logits, &[0])?.as_dtype(Dtype::Float32)
+        logits.as_dtype(Dtype::Float32)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use mlx_rs::{Array, Dtype, error::Exception, ops};
 
-use crate::native::image_processor::ProcessedImage;
+use crate::native::image_processor::{ImageLayout, ProcessedImage};
 
 /// Frames encoded at once: bounds the tower's activations on images of many tiles.
 const FRAMES_PER_BATCH: usize = 4;
@@ -17,10 +17,11 @@ pub fn encode_frames(
     dtype: Dtype,
     forward: impl Fn(&Array) -> Result<Array, Exception>,
 ) -> Result<Array, Exception> {
-    let frame = image.height * image.width * 3;
-    let mut encoded = Vec::with_capacity(image.frames.div_ceil(FRAMES_PER_BATCH));
+    let ImageLayout { frames, height, width, .. } = image.layout;
+    let frame = height * width * 3;
+    let mut encoded = Vec::with_capacity(frames.div_ceil(FRAMES_PER_BATCH));
     for pixels in image.pixels.chunks(frame * FRAMES_PER_BATCH) {
-        let shape = [pixels.len() / frame, image.height, image.width, 3].map(|size| size as i32);
+        let shape = [pixels.len() / frame, height, width, 3].map(|size| size as i32);
         let batch = forward(&Array::from_slice(pixels, &shape).as_dtype(dtype)?)?;
         batch.eval()?;
         encoded.push(batch);

@@ -24,7 +24,7 @@ pub mod vision_config;
 
 pub use self::{
     architecture::{Architecture, Family},
-    prompt::{Prompt, PromptError},
+    prompt::PromptError,
 };
 
 /// The values of `model_type` that can be loaded.

@@ -1,21 +1,6 @@
 //! A chat as the decoder will see it, and the placeholders of images in it.
 
-use crate::native::{
-    chat_template::ChatTemplateError, image_processor::ProcessedImage, tokenizer::TokenizerError,
-};
-
-/// A prompt with everything that goes into it.
-#[derive(Debug)]
-pub struct Prompt {
-    /// The rendered chat template, image placeholders not expanded.
-    pub text: String,
-    /// The expanded token ids.
-    pub token_ids: Vec<i32>,
-    /// How many of them are image positions.
-    pub image_tokens: usize,
-    /// The images, in order of appearance.
-    pub images: Vec<ProcessedImage>,
-}
+use crate::native::{chat_template::ChatTemplateError, tokenizer::TokenizerError};
 
 /// What a family makes of a chat and the shapes of its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +26,16 @@ pub enum PromptError {
         images: usize,
         /// The placeholder.
         token: String,
+    },
+    /// Something other than a placeholder stands for an image position.
+    #[error(
+        "the prompt has {positions} image positions, but its images fill {features}: the text of a message must not contain image tokens"
+    )]
+    Positions {
+        /// Image positions among the token ids.
+        positions: usize,
+        /// Positions that the images fill.
+        features: usize,
     },
     /// Numbered placeholders count the images of the conversation.
     #[error(

@@ -33,12 +33,18 @@ impl TextSide {
         })
     }
 
-    /// Renders `chat` up to where the model starts to answer.
+    /// Renders `chat`: with `add_generation_prompt` up to where the model starts to answer,
+    /// else up to the end of its last turn.
     ///
     /// # Errors
     /// When the template refuses it.
-    pub fn render(&self, chat: &Chat, style: ContentStyle) -> Result<String, PromptError> {
-        Ok(self.template.render(chat, style, true)?)
+    pub fn render(
+        &self,
+        chat: &Chat,
+        style: ContentStyle,
+        add_generation_prompt: bool,
+    ) -> Result<String, PromptError> {
+        Ok(self.template.render(chat, style, add_generation_prompt)?)
     }
 
     /// Ids of an expanded prompt, see [`Tokenizer::encode_prompt`].

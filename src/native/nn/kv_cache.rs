@@ -32,6 +32,37 @@ impl KvCache {
         self.offset
     }
 
+    /// Forgets all but the first `positions`: what follows is written over before it is read.
+    pub fn truncate(&mut self, positions: usize) {
+        self.offset = self.offset.min(i32::try_from(positions).unwrap_or(i32::MAX));
+    }
+
+    /// Whether the buffers hold `positions` without growing.
+    pub fn has_room_for(&self, positions: usize) -> bool {
+        self.buffers.as_ref().is_some_and(|(keys, _)| keys.dim(2) as usize >= positions)
+    }
+
+    /// The same positions in a cache that was made with room for `positions`: buffers and
+    /// growth are those that it would have. Shares the buffers where they are that large.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn with_room_for(&self, positions: usize) -> Result<Self, Exception> {
+        let mut copy = Self::with_capacity(positions);
+        copy.offset = self.offset;
+        if let Some((keys, values)) = &self.buffers {
+            let capacity = round_up(copy.reserved.max(self.offset));
+            let fit = |held: &Array| {
+                if held.dim(2) == capacity {
+                    return Ok(held.clone());
+                }
+                grow(Some(held.clone()), held, self.offset, capacity)
+            };
+            copy.buffers = Some((fit(keys)?, fit(values)?));
+        }
+        Ok(copy)
+    }
+
     /// The arrays behind the cache, for evaluation.
     pub fn arrays(&self) -> impl Iterator<Item = &Array> {
         self.buffers.iter().flat_map(|(keys, values)| [keys, values])

@@ -109,7 +109,7 @@ fn extreme_images_become_one_frame_without_their_resized_whole() {
     for (width, height) in [(10_000, 1), (1, 10_000), (1, 1), (5000, 3)] {
         let image = Rgb8Image::new(width, height, vec![7; 3 * width * height]).unwrap();
         let processed = ClipImageConfig::for_side(336).process(image.view()).unwrap();
-        assert_eq!(processed.source, (width, height));
+        assert_eq!(processed.layout.source, (width, height));
         assert_eq!(processed.pixels.len(), 336 * 336 * 3);
         assert!(processed.pixels.chunks(3).all(|pixel| pixel == &processed.pixels[..3]));
     }
@@ -141,8 +141,8 @@ proptest! {
         };
         let image = Rgb8Image::new(width, height, vec![200; 3 * width * height]).unwrap();
         let processed = config.process(image.view()).unwrap();
-        prop_assert_eq!((processed.width, processed.height), config.frame());
+        prop_assert_eq!((processed.layout.width, processed.layout.height), config.frame());
         prop_assert_eq!(processed.pixels.len(), 3 * crop.0 * crop.1);
-        prop_assert_eq!((processed.frames, processed.rows, processed.cols), (1, 0, 0));
+        prop_assert_eq!((processed.layout.frames, processed.layout.rows, processed.layout.cols), (1, 0, 0));
     }
 }

@@ -78,7 +78,7 @@ fn tiles_come_row_by_row_and_the_global_view_last() {
         ..config(2, 1)
     };
     let processed = config.process(image.view()).unwrap();
-    assert_eq!((processed.rows, processed.cols, processed.frames), (2, 2, 5));
+    assert_eq!((processed.layout.rows, processed.layout.cols, processed.layout.frames), (2, 2, 5));
     let frames: Vec<f32> = processed.pixels.chunks(3).map(|frame| frame[0]).collect();
     assert_eq!(frames, [10.0, 20.0, 30.0, 40.0, 40.0]);
 }

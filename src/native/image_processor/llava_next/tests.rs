@@ -56,7 +56,10 @@ fn the_base_comes_first_and_padding_is_black_with_the_odd_row_below() {
     let mut config = LlavaNextImageConfig::for_side(4, vec![(4, 8)]);
     (config.normalization.do_rescale, config.normalization.do_normalize) = (false, false);
     let out = config.process(plain(8, 1).view()).unwrap();
-    assert_eq!((out.rows, out.cols, out.frames, out.source), (1, 2, 3, (8, 1)));
+    assert_eq!(
+        (out.layout.rows, out.layout.cols, out.layout.frames, out.layout.source),
+        (1, 2, 3, (8, 1))
+    );
     let rows: Vec<f32> = out.pixels.chunks(3 * 4).map(|row| row[0]).collect();
     let tile = [0.0, 200.0, 0.0, 0.0];
     assert_eq!(rows, [[200.0; 4], tile, tile].concat());
@@ -117,7 +120,7 @@ fn pinpoints_and_sides_that_cannot_work_are_refused_without_a_configuration_file
 fn extreme_images_become_frames() {
     for (width, height) in [(10_000, 1), (1, 10_000), (1, 1), (5000, 3)] {
         let out = published().process(plain(width, height).view()).unwrap();
-        assert_eq!(out.pixels.len(), out.frames * 336 * 336 * 3);
+        assert_eq!(out.pixels.len(), out.layout.frames * 336 * 336 * 3);
     }
 }
 
@@ -132,8 +135,8 @@ proptest! {
     ) {
         let pinpoints = grids.iter().map(|(rows, cols)| (rows * side, cols * side)).collect();
         let out = LlavaNextImageConfig::for_side(side, pinpoints).process(plain(width, height).view()).unwrap();
-        prop_assert!(grids.contains(&(out.rows, out.cols)));
-        prop_assert_eq!(out.frames, 1 + out.rows * out.cols);
-        prop_assert_eq!(out.pixels.len(), out.frames * side * side * 3);
+        prop_assert!(grids.contains(&(out.layout.rows, out.layout.cols)));
+        prop_assert_eq!(out.layout.frames, 1 + out.layout.rows * out.layout.cols);
+        prop_assert_eq!(out.pixels.len(), out.layout.frames * side * side * 3);
     }
 }

@@ -51,11 +51,14 @@ fn the_global_view_comes_first_and_padding_is_white() {
     };
     // 12×3 pixels, padded to 12×4: three tiles, one row of white below.
     let out = config.process(plain(8, 2, 0).view()).unwrap();
-    assert_eq!((out.rows, out.cols, out.frames, out.source), (1, 3, 4, (8, 2)));
+    assert_eq!(
+        (out.layout.rows, out.layout.cols, out.layout.frames, out.layout.source),
+        (1, 3, 4, (8, 2))
+    );
     let rows: Vec<f32> = out.pixels.chunks(3 * 4).map(|row| row[0]).collect();
     assert_eq!(rows, [0.0, 0.0, 0.0, 1.0].repeat(4));
     let tall = config.process(plain(2, 8, 0).view()).unwrap();
-    assert_eq!((tall.rows, tall.cols), (3, 1));
+    assert_eq!((tall.layout.rows, tall.layout.cols), (3, 1));
     let columns: Vec<f32> = tall.pixels.chunks(3).map(|pixel| pixel[0]).collect();
     assert_eq!(columns, [0.0, 0.0, 0.0, 1.0].repeat(16));
 }
@@ -103,7 +106,7 @@ fn an_image_whose_shorter_side_vanishes_is_too_narrow() {
     }
     // 1344 · 3 / 4032 is exactly one pixel.
     assert_eq!(config.plan(4032, 3).unwrap().resized, (1344, 1));
-    assert_eq!(config.process(plain(1, 1, 9).view()).unwrap().frames, 5);
+    assert_eq!(config.process(plain(1, 1, 9).view()).unwrap().layout.frames, 5);
 }
 
 proptest! {
@@ -117,9 +120,9 @@ proptest! {
         let config = Phi3vImageConfig::for_side(side).with_num_crops(num_crops);
         match config.process(plain(width, height, 200).view()) {
             Ok(out) => {
-                prop_assert!(out.rows * out.cols <= num_crops);
-                prop_assert_eq!(out.frames, 1 + out.rows * out.cols);
-                prop_assert_eq!(out.pixels.len(), out.frames * side * side * 3);
+                prop_assert!(out.layout.rows * out.layout.cols <= num_crops);
+                prop_assert_eq!(out.layout.frames, 1 + out.layout.rows * out.layout.cols);
+                prop_assert_eq!(out.pixels.len(), out.layout.frames * side * side * 3);
             }
             Err(error) => prop_assert!(matches!(error, ImageError::TooNarrow { .. }), "{}", error),
         }

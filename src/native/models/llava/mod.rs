@@ -11,7 +11,7 @@ use crate::{
         LoadError,
         chat_template::ContentStyle,
         checkpoint::Checkpoint,
-        image_processor::{ImageError, ProcessedImage, RgbView},
+        image_processor::{ImageError, ImageLayout, ProcessedImage, RgbView},
         models::{
             Architecture, Family, PromptError,
             decoder::Decoder,
@@ -82,14 +82,19 @@ impl Family for Llava {
         self.views.process(image)
     }
 
+    fn positions(&self, image: &ImageLayout) -> usize {
+        self.views.positions(image)
+    }
+
     fn tokenize(
         &self,
         text: &TextSide,
         chat: &Chat,
-        images: &[ProcessedImage],
+        images: &[ImageLayout],
+        add_generation_prompt: bool,
     ) -> Result<TokenizedChat, PromptError> {
-        let rendered = text.render(chat, ContentStyle::Parts)?;
-        let positions: Vec<_> = images.iter().map(|image| self.views.positions(image)).collect();
+        let rendered = text.render(chat, ContentStyle::Parts, add_generation_prompt)?;
+        let positions: Vec<_> = images.iter().map(|image| self.positions(image)).collect();
         let expanded = repeat_placeholders(&rendered, &self.image_token, &positions)?;
         Ok(TokenizedChat { token_ids: text.encode(&expanded)?, text: rendered })
     }
@@ -101,7 +106,8 @@ impl Family for Llava {
     fn encode(&self, image: &ProcessedImage) -> Result<Array, Exception> {
         let features = self.network.encode(image)?; // [frames, patches, text hidden]
         let features = features.reshape(&[-1, features.dim(2)])?;
-        let (Some(rows), Some(newline)) = (self.views.rows(image), &self.image_newline) else {
+        let (Some(rows), Some(newline)) = (self.views.rows(&image.layout), &self.image_newline)
+        else {
             return Ok(features);
         };
         let table = ops::concatenate(&[&features, &newline.as_dtype(features.dtype())?], 0)?;

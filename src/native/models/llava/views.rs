@@ -5,7 +5,9 @@ use super::{config::LlavaConfig, unpad::TiledFeatures};
 use crate::native::{
     LoadError,
     checkpoint::Checkpoint,
-    image_processor::{ClipImageConfig, ImageError, LlavaNextImageConfig, ProcessedImage, RgbView},
+    image_processor::{
+        ClipImageConfig, ImageError, ImageLayout, LlavaNextImageConfig, ProcessedImage, RgbView,
+    },
 };
 
 /// How an image becomes frames, and their features positions.
@@ -75,7 +77,7 @@ impl Views {
     }
 
     /// How many positions of the decoder an image fills.
-    pub fn positions(&self, image: &ProcessedImage) -> usize {
+    pub fn positions(&self, image: &ImageLayout) -> usize {
         match self {
             Self::Single { positions, .. } => *positions,
             Self::Tiled { side, .. } => tiled(image, *side).positions(),
@@ -84,7 +86,7 @@ impl Views {
 
     /// The order of the positions as rows of a table of all features and, behind them, the
     /// newline; `None` where the features stand as they are.
-    pub fn rows(&self, image: &ProcessedImage) -> Option<Vec<i32>> {
+    pub fn rows(&self, image: &ImageLayout) -> Option<Vec<i32>> {
         match self {
             Self::Single { .. } => None,
             Self::Tiled { side, .. } => Some(tiled(image, *side).rows()),
@@ -99,7 +101,7 @@ fn check_frame(frame: (usize, usize), image_size: usize) -> Result<(), LoadError
     Err(LoadError::FrameSize { frame, image_size })
 }
 
-fn tiled(image: &ProcessedImage, side: usize) -> TiledFeatures {
-    let ProcessedImage { rows, cols, source, .. } = *image;
+fn tiled(image: &ImageLayout, side: usize) -> TiledFeatures {
+    let ImageLayout { rows, cols, source, .. } = *image;
     TiledFeatures { rows, cols, side, source }
 }

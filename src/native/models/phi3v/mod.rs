@@ -9,7 +9,7 @@ use crate::{
         LoadError,
         chat_template::ContentStyle,
         checkpoint::Checkpoint,
-        image_processor::{ImageError, Phi3vImageConfig, ProcessedImage, RgbView},
+        image_processor::{ImageError, ImageLayout, Phi3vImageConfig, ProcessedImage, RgbView},
         models::{
             Architecture, Family, PromptError, clip::ClipTower, decoder::Decoder,
             frames::encode_frames, names, prompt::TokenizedChat, text_side::TextSide,
@@ -88,8 +88,8 @@ pub fn load(
 }
 
 impl Phi3v {
-    fn layout(&self, image: &ProcessedImage) -> ViewLayout {
-        let ProcessedImage { rows, cols, .. } = *image;
+    fn layout(&self, image: &ImageLayout) -> ViewLayout {
+        let ImageLayout { rows, cols, .. } = *image;
         ViewLayout { rows, cols, side: self.side, order: self.order }
     }
 }
@@ -104,14 +104,20 @@ impl Family for Phi3v {
         self.image_config.process(image)
     }
 
+    fn positions(&self, image: &ImageLayout) -> usize {
+        self.layout(image).positions()
+    }
+
     fn tokenize(
         &self,
         text: &TextSide,
         chat: &Chat,
-        images: &[ProcessedImage],
+        images: &[ImageLayout],
+        add_generation_prompt: bool,
     ) -> Result<TokenizedChat, PromptError> {
-        let rendered = text.render(chat, ContentStyle::Flat { image: prompt::placeholder })?;
-        let positions: Vec<_> = images.iter().map(|image| self.layout(image).positions()).collect();
+        let style = ContentStyle::Flat { image: prompt::placeholder };
+        let rendered = text.render(chat, style, add_generation_prompt)?;
+        let positions: Vec<_> = images.iter().map(|image| self.positions(image)).collect();
         let token_ids = prompt::token_ids(&rendered, &positions, |piece| {
             Ok(text.tokenizer.encode(piece, true)?)
         })?;
@@ -124,7 +130,7 @@ impl Family for Phi3v {
 
     fn encode(&self, image: &ProcessedImage) -> Result<Array, Exception> {
         let patches = encode_frames(image, self.tower.dtype(), |x| self.tower.forward(x))?;
-        let features = self.projection.forward(&patches, &self.layout(image))?;
+        let features = self.projection.forward(&patches, &self.layout(&image.layout))?;
         features.eval()?;
         Ok(features)
     }

@@ -9,7 +9,7 @@ use crate::{
         LoadError,
         chat_template::ContentStyle,
         checkpoint::Checkpoint,
-        image_processor::{Idefics3ImageConfig, ImageError, ProcessedImage, RgbView},
+        image_processor::{Idefics3ImageConfig, ImageError, ImageLayout, ProcessedImage, RgbView},
         models::{
             Architecture, Family, PromptError, decoder::Decoder, frames::encode_frames, names,
             prompt::TokenizedChat, siglip::SiglipTower, text_side::TextSide,
@@ -93,15 +93,20 @@ impl Family for SmolVlm {
         self.image_config.process(image)
     }
 
+    fn positions(&self, image: &ImageLayout) -> usize {
+        image.frames * self.seq_len
+    }
+
     fn tokenize(
         &self,
         text: &TextSide,
         chat: &Chat,
-        images: &[ProcessedImage],
+        images: &[ImageLayout],
+        add_generation_prompt: bool,
     ) -> Result<TokenizedChat, PromptError> {
         let grids: Vec<_> =
             images.iter().map(|image| TileGrid { rows: image.rows, cols: image.cols }).collect();
-        let rendered = text.render(chat, ContentStyle::Parts)?;
+        let rendered = text.render(chat, ContentStyle::Parts, add_generation_prompt)?;
         let expanded = self.image_tokens.expand(&rendered, &grids, self.seq_len)?;
         Ok(TokenizedChat { token_ids: text.encode(&expanded)?, text: rendered })
     }
