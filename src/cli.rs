@@ -23,6 +23,7 @@ const AFTER_HELP: &str = "Examples:
   vlm-test vqa                                     ask the shipped model 20 questions
   vlm-test vqa --models smolvlm,phi35_vision       compare two models
   vlm-test context --models smolvlm                what it still knows of an image after a talk
+  vlm-test describe --images photos                have every image of a folder described
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
@@ -38,6 +39,9 @@ pub enum Command {
     /// Show an image, talk about something else, and ask what the model still knows of it
     #[command(after_help = HISTORIES)]
     Context(ContextArgs),
+    /// Have the images of a folder or dataset described and check what can be checked without a judge
+    #[command(visible_alias = "vlm")]
+    Describe(DescribeArgs),
     /// Ask one question, about images or not
     Ask(AskArgs),
     /// List the known models: where their weights are, their size, whether they run here;
@@ -163,6 +167,33 @@ pub struct ContextArgs {
     /// [default: a line that lists them]
     #[arg(long, value_name = "TEXT")]
     pub prompt_suffix: Option<String>,
+    /// Clear MLX's memory after every N images; 0 never
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub cleanup_every: usize,
+    /// What all suites have.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `vlm-test describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// Describe every image of this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "dataset")]
+    pub images: Option<PathBuf>,
+    /// Describe the images of this dataset, by name or folder in VQA v2 layout; what its answers
+    /// name is looked for in the descriptions
+    #[arg(long, short, value_name = "NAME|DIR", default_value = "shapes")]
+    pub dataset: String,
+    /// Describe only the first N images
+    #[arg(long, short = 'n', value_name = "N", value_parser = positive)]
+    pub limit: Option<usize>,
+    /// What is asked about every image
+    #[arg(long, value_name = "TEXT", default_value = "Describe what you see in this image in detail.", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub prompt: String,
+    /// Longest description, in tokens
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = positive)]
+    pub max_tokens: usize,
     /// Clear MLX's memory after every N images; 0 never
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub cleanup_every: usize,

@@ -18,14 +18,15 @@
 //!
 //! From the command line to an exit status:
 //! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
-//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
-//! - `commands/suite_run.rs`, `commands/fetch.rs` — what they have in common
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/describe.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
+//! - `commands/suite_run.rs`, `commands/find_dataset.rs`, `commands/fetch.rs` — what they have in common
 //! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
 //! What is asked and how it is judged:
 //! - `vlm.rs` — the contract: a chat goes in, a generation comes out
 //! - `dataset/mod.rs`, `dataset/error.rs`, `dataset/locate.rs`, `dataset/source.rs` — datasets by name or folder
 //! - `dataset/vqa_v2.rs`, `dataset/json_stream.rs`, `dataset/sampling.rs`, `dataset/coco_images.rs` — VQA v2 files as published, streamed
+//! - `dataset/image_folder.rs` — the images of a plain folder
 //! - `dataset/synthetic/mod.rs`, `dataset/synthetic/scene.rs`, `dataset/synthetic/dice.rs` — seeded scenes and their facts
 //! - `dataset/synthetic/draw.rs`, `dataset/synthetic/glyphs.rs` — scenes as pixels
 //! - `dataset/synthetic/question.rs`, `dataset/synthetic/wording.rs`, `dataset/synthetic/describe.rs`, `dataset/synthetic/vqa_files.rs` — scenes as questions, sentences, files
@@ -36,7 +37,8 @@
 //! - `scoring/context/parse.rs`, `scoring/context/words.rs` — which option a reply means
 //! - `scoring/context/figures.rs`, `scoring/context/measure.rs`, `scoring/context/compare.rs`, `scoring/context/validity.rs` — the figures, and whether they mean anything
 //! - `scoring/context/recall.rs`, `scoring/context/vocabulary.rs` — what can be said of recall without a key
-//! - `suites/mod.rs`, `suites/vqa.rs` — how a dataset is put to a model
+//! - `scoring/description.rs`, `scoring/description/echo.rs`, `scoring/description/identical.rs`, `scoring/description/recall.rs`, `scoring/description/repetition.rs`, `scoring/description/words.rs` — what a description shows without a judge
+//! - `suites/mod.rs`, `suites/vqa.rs`, `suites/describe.rs`, `suites/describe/facts.rs` — how a dataset is put to a model
 //! - `suites/context/mod.rs`, `suites/context/steps.rs`, `suites/context/history.rs` — facts under different histories
 //!
 //! Who answers:
@@ -85,9 +87,9 @@
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
-//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/context.rs` — what a suite measures
+//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs` — what a suite measures
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
-//! - `report/table.rs`, `report/vqa.rs`, `report/context.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/table.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
 
 pub mod backend;

@@ -248,11 +248,15 @@ impl<'a> ModelRun<'a> {
         let started = Instant::now();
         let mut result = self.blank(item, index);
         let prompt = suite.prompt(index, &self.planned.prompt_suffix, &self.replies);
-        let Prompt { chat, options } = match prompt.and_then(askable) {
+        let prompt = prompt.and_then(|prompt| match unreadable(&prompt.chat) {
+            Some(outcome) => Err(Box::new(outcome)),
+            None => Ok(prompt),
+        });
+        let Prompt { chat, options } = match prompt {
             Ok(prompt) => prompt,
             Err(outcome) => {
                 self.clean_up_unasked(step)?;
-                result.outcome = outcome;
+                result.outcome = *outcome;
                 return self.record(model, result, started).map(|()| true);
             }
         };
@@ -344,13 +348,5 @@ impl<'a> ModelRun<'a> {
             revision: manifest.revision.clone(),
             path: path.to_string_lossy().into_owned(),
         }
-    }
-}
-
-/// The prompt, if its images can be shown.
-fn askable(prompt: Prompt) -> Result<Prompt, Outcome> {
-    match unreadable(&prompt.chat) {
-        Some(outcome) => Err(outcome),
-        None => Ok(prompt),
     }
 }

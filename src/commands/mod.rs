@@ -2,7 +2,9 @@
 
 pub mod ask;
 pub mod context;
+pub mod describe;
 mod fetch;
+mod find_dataset;
 pub mod models;
 mod pull;
 mod suite_run;
@@ -37,6 +39,7 @@ pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Vqa(args) => vqa::run(args),
         Command::Context(args) => context::run(args),
+        Command::Describe(args) => describe::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Models(args) => models::run(args),
         Command::Worker => crate::worker::run()

@@ -7,12 +7,13 @@ use super::{LOAD_LIMIT, catch_interrupts, check_load_options, fetch::fetch_missi
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::RunArgs,
+    dataset::Dataset,
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
     report::{Console, ConsoleOptions, Verbosity},
     results::{
         ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, RunDir, RunReport,
-        RunSettings, RunStatus,
+        RunSettings, RunStatus, sha256_file,
     },
     runner::{self, Plan, PlannedModel},
     suites::Suite,
@@ -38,6 +39,26 @@ pub struct Prepared {
     pub context: Option<ContextSettings>,
     /// Said before the run.
     pub introduction: String,
+}
+
+/// What the record says of `dataset`, of whose `total` things `selected` are asked about.
+///
+/// # Errors
+/// [`CommandError`] if one of its files cannot be read.
+pub fn provenance(
+    dataset: &Dataset,
+    total: usize,
+    selected: usize,
+) -> Result<DatasetProvenance, CommandError> {
+    Ok(DatasetProvenance {
+        name: dataset.name.clone(),
+        root: dataset.root.to_string_lossy().into_owned(),
+        split: dataset.split.clone(),
+        total_questions: total,
+        selected_questions: selected,
+        questions_sha256: Some(sha256_file(&dataset.questions_file)?),
+        annotations_sha256: dataset.annotations_file.as_deref().map(sha256_file).transpose()?,
+    })
 }
 
 /// The models of the command line, each once, with options that one of them heeds.

@@ -1,13 +1,14 @@
 //! `vlm-test vqa`: the questions of a dataset, put to each model.
 
-use super::suite_run::{self, Prepared};
+use super::{
+    find_dataset::find_dataset,
+    suite_run::{self, Prepared},
+};
 use crate::{
     cli::VqaArgs,
-    dataset::{self, Dataset, DatasetError, NoDataset, Selection},
-    embedded,
+    dataset::{self, Dataset, DatasetError, Selection},
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
-    results::{DatasetProvenance, sha256_file},
     suites::vqa::{DEFAULT_PROMPT_SUFFIX, Vqa},
 };
 
@@ -28,15 +29,7 @@ pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
 fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
     Ok(Prepared {
         introduction: introduction(&dataset),
-        dataset: DatasetProvenance {
-            root: dataset.root.to_string_lossy().into_owned(),
-            total_questions: dataset.total_questions,
-            selected_questions: dataset.questions.len(),
-            questions_sha256: Some(sha256_file(&dataset.questions_file)?),
-            annotations_sha256: dataset.annotations_file.as_deref().map(sha256_file).transpose()?,
-            name: dataset.name,
-            split: dataset.split,
-        },
+        dataset: suite_run::provenance(&dataset, dataset.total_questions, dataset.questions.len())?,
         suite: Box::new(Vqa::new(dataset.questions, args.max_tokens)),
         seed: args.seed,
         max_tokens: args.max_tokens,
@@ -48,17 +41,7 @@ fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
 }
 
 fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
-    let root = match dataset::find(&args.dataset) {
-        Err(DatasetError::NoDataset(_)) if args.dataset == embedded::DATASET.name => {
-            embedded::DATASET
-                .unpack()
-                .map_err(|error| CommandError::new(ExitStatus::CouldNotTest, error))?
-        }
-        Err(DatasetError::NoDataset(unknown)) => {
-            return Err(DatasetError::NoDataset(knowing_the_built_in(unknown)).into());
-        }
-        found => found?,
-    };
+    let root = find_dataset(&args.dataset)?;
     let load = |questions| {
         let selection =
             Selection { questions: Some(questions), seed: args.seed, only: args.only.clone() };
@@ -71,18 +54,6 @@ fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
         }
         (loaded, _) => Ok(loaded?),
     }
-}
-
-/// The dataset that is part of the program is known even where no folder holds one.
-fn knowing_the_built_in(mut unknown: NoDataset) -> NoDataset {
-    let name = embedded::DATASET.name;
-    if !unknown.known.iter().any(|known| known == name) {
-        unknown.known.push(name.to_owned());
-        unknown.known.sort();
-        let near = strsim::jaro_winkler(&unknown.name.to_lowercase(), name) >= 0.7;
-        unknown.nearest = unknown.nearest.or_else(|| near.then(|| name.to_owned()));
-    }
-    unknown
 }
 
 fn introduction(dataset: &Dataset) -> String {

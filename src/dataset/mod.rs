@@ -3,6 +3,7 @@
 
 mod coco_images;
 mod error;
+mod image_folder;
 mod json_stream;
 mod locate;
 mod sampling;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use error::{DatasetError, NoDataset};
+pub use image_folder::image_files;
 pub use locate::{find, known};
 
 /// One question about one image.

@@ -28,6 +28,7 @@ pub fn clear_mlx_memory(
         before_question,
         reason,
         freed_bytes: total(before.unwrap_or_default()).saturating_sub(total(after)),
+        active_after_bytes: after.active_bytes,
         cache_after_bytes: after.cache_bytes,
         duration_ms,
         error: error.map(|error| error.to_string()),

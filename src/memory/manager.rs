@@ -104,10 +104,11 @@ impl MemoryManager {
             tracing::warn!(%error, "work before the question failed");
         }
         self.allocator.reset_peak()?;
+        let before = self.allocator.reading()?;
         let value = run();
         self.allocator.synchronize()?;
         let reading = self.allocator.reading()?;
-        Ok(Tracked { value, memory: QuestionMemory::new(self.baseline_bytes, reading) })
+        Ok(Tracked { value, memory: QuestionMemory::new(self.baseline_bytes, before, reading) })
     }
 
     /// Cleans up now, whatever the schedule says.

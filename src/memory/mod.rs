@@ -115,6 +115,12 @@ pub struct MemoryReading {
 pub struct QuestionMemory {
     /// Active bytes after the weights were evaluated.
     pub baseline_bytes: u64,
+    /// Active bytes before the question, after the clean-up that was due before it.
+    #[serde(default)]
+    pub active_before_bytes: u64,
+    /// Cached bytes then.
+    #[serde(default)]
+    pub cache_before_bytes: u64,
     /// Active bytes after the question.
     pub active_bytes: u64,
     /// Cached bytes after the question.
@@ -129,11 +135,13 @@ pub struct QuestionMemory {
 }
 
 impl QuestionMemory {
-    /// What `reading`, taken after a question, says it cost over `baseline_bytes`.
-    pub fn new(baseline_bytes: u64, reading: MemoryReading) -> Self {
+    /// What the readings `before` a question and after it say it cost over `baseline_bytes`.
+    pub fn new(baseline_bytes: u64, before: MemoryReading, reading: MemoryReading) -> Self {
         let peak_bytes = reading.peak_bytes.max(reading.active_bytes);
         Self {
             baseline_bytes,
+            active_before_bytes: before.active_bytes,
+            cache_before_bytes: before.cache_bytes,
             active_bytes: reading.active_bytes,
             cache_bytes: reading.cache_bytes,
             peak_bytes,
@@ -165,6 +173,9 @@ pub struct CleanupRecord {
     pub reason: CleanupReason,
     /// Active and cached bytes before, less those after.
     pub freed_bytes: u64,
+    /// Active bytes after it.
+    #[serde(default)]
+    pub active_after_bytes: u64,
     /// Cached bytes that remained: 0 unless the clean-up failed.
     pub cache_after_bytes: u64,
     /// Wall time.

@@ -1,7 +1,10 @@
 //! Columns and wrapped lines for a terminal of a given width, wide characters
 //! counted as what they are.
 
-use super::text::{truncate, width};
+use super::{
+    table::Look,
+    text::{truncate, width},
+};
 
 /// Blank columns between two columns of a grid.
 const GAP: usize = 2;
@@ -61,6 +64,15 @@ impl Grid {
             *first = first.saturating_sub(excess).max(1);
         }
         self.rows.iter().map(|row| self.line(row, &widths)).collect()
+    }
+
+    /// [`lines`](Self::lines) as wide as `look` allows, the heading bold.
+    pub fn headed_lines(self, look: Look) -> Vec<String> {
+        let mut lines = self.lines(look.width);
+        if let Some(heading) = lines.first_mut() {
+            *heading = look.style().bold().apply_to(&*heading).to_string();
+        }
+        lines
     }
 
     fn least_wanted(&self) -> Option<usize> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    context,
+    context, describe,
     table::failure,
     text::{escape, truncate, width},
     units::{bytes, clock, milliseconds, percent},
@@ -173,6 +173,10 @@ fn judged(raw: &str, judgement: &Judgement, about: &About) -> String {
         (Judgement::Context(judgement), About::Context(about)) => {
             context::judged(raw, judgement, about)
         }
+        (Judgement::Description(described), About::Description(about)) => {
+            describe::judged(raw, described, about)
+        }
+        // A suite says the same of a question and of its answer.
         _ => format!("“{raw}”"),
     }
 }

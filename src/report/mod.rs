@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod console;
 mod context;
+mod describe;
 pub mod download;
 pub mod json;
 pub mod layout;

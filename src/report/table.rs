@@ -3,7 +3,7 @@
 use console::Style;
 
 use super::{
-    context,
+    context, describe,
     layout::labelled,
     text::escape,
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
@@ -36,11 +36,7 @@ impl Look {
 
 /// The whole table with a final newline. `place` is the run's folder.
 pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
-    let of_context = |model: &ModelReport| matches!(model.summary.figures, Figures::Context { .. });
-    let mut lines = match report.models.first() {
-        Some(first) if of_context(first) => context::overview(report, look),
-        _ => vqa::overview(report, look),
-    };
+    let mut lines = overview(report, look);
     for model in &report.models {
         lines.push(String::new());
         lines.extend(details(model, look));
@@ -48,6 +44,15 @@ pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
     lines.push(String::new());
     lines.extend(ending(report, place, look));
     lines.join("\n") + "\n"
+}
+
+/// One line per model, in the columns of the suite.
+fn overview(report: &RunReport, look: Look) -> Vec<String> {
+    match report.models.first().map(|model| &model.summary.figures) {
+        Some(Figures::Describe(_)) => describe::overview(report, look),
+        Some(Figures::Context { .. }) => context::overview(report, look),
+        Some(Figures::Vqa(_)) | None => vqa::overview(report, look),
+    }
 }
 
 fn details(model: &ModelReport, look: Look) -> Vec<String> {
@@ -65,6 +70,7 @@ fn details(model: &ModelReport, look: Look) -> Vec<String> {
     add("time", time(summary));
     add("memory", memory(summary));
     add("clean-ups", cleanups(&summary.cleanups));
+    lines.extend(describe::image_lines(model, look));
     lines
 }
 
@@ -84,6 +90,7 @@ fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
     match &summary.figures {
         Figures::Vqa(figures) => vqa::details(figures, summary.outcomes),
         Figures::Context { context } => context::details(context),
+        Figures::Describe(figures) => describe::details(figures, summary.outcomes),
     }
 }
 

@@ -27,11 +27,7 @@ pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
     for model in &report.models {
         grid.row(overview_row(model));
     }
-    let mut lines = grid.lines(look.width);
-    if let Some(heading) = lines.first_mut() {
-        *heading = look.style().bold().apply_to(&*heading).to_string();
-    }
-    lines
+    grid.headed_lines(look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 6] {

@@ -108,14 +108,14 @@ pub fn figures(questions: &[QuestionResult], not_asked: usize) -> ContextFigures
 fn about(question: &QuestionResult) -> Option<&AboutContext> {
     match &question.about {
         About::Context(about) => Some(about),
-        _ => None,
+        About::Vqa(_) | About::Description(_) => None,
     }
 }
 
 fn judgement(question: &QuestionResult) -> Option<&ContextJudgement> {
     match question.outcome.judgement()? {
         Judgement::Context(judgement) => Some(judgement),
-        _ => None,
+        Judgement::Vqa(_) | Judgement::Description(_) => None,
     }
 }
 

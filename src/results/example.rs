@@ -1,5 +1,7 @@
 //! A run with every kind of event and outcome, for tests of what is made of it.
 
+pub(crate) mod described;
+
 use super::{
     About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelStatus,
     ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
@@ -69,7 +71,14 @@ fn tiny() -> String {
 }
 
 fn started(questions: usize) -> Event {
-    let run = RunSettings {
+    Event::RunStarted {
+        run: Box::new(settings(questions)),
+        provenance: Box::new(provenance(questions)),
+    }
+}
+
+fn settings(questions: usize) -> RunSettings {
+    RunSettings {
         suite: "vqa".to_owned(),
         models: vec![tiny(), "smolvlm_2b".to_owned()],
         questions,
@@ -81,8 +90,7 @@ fn started(questions: usize) -> Event {
         load_limit_ms: 600_000,
         question_limit_ms: 120_000,
         context: None,
-    };
-    Event::RunStarted { run: Box::new(run), provenance: Box::new(provenance(questions)) }
+    }
 }
 
 fn provenance(questions: usize) -> Provenance {
@@ -150,6 +158,7 @@ fn cleaned_up(before_question: Option<usize>, error: Option<&str>) -> Event {
         before_question,
         reason,
         freed_bytes: 2_500_000,
+        active_after_bytes: 4_200_000,
         cache_after_bytes: if error.is_some() { 12 } else { 0 },
         duration_ms: 1.25,
         error: error.map(str::to_owned),
@@ -233,6 +242,8 @@ pub(crate) fn question(position: usize, outcome: Outcome) -> QuestionResult {
         }),
         memory: generated.then_some(QuestionMemory {
             baseline_bytes: 4_200_000,
+            active_before_bytes: 4_200_000,
+            cache_before_bytes: 500_000,
             active_bytes: 4_200_000 + position as u64,
             cache_bytes: 1_000_000,
             peak_bytes: 9_000_000 + position as u64,

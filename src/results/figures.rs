@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{QuestionResult, VqaFigures, context};
+use super::{DescribeFigures, QuestionResult, VqaFigures, context, summary::Course};
 use crate::scoring::context::ContextFigures;
+
+/// The name of the suite that has images described.
+pub const DESCRIBE: &str = "describe";
+/// The name of the suite that asks what is left of an image.
+pub const CONTEXT: &str = "context";
 
 /// The figures of one suite. The fields of the variants tell them apart in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,16 +21,21 @@ pub enum Figures {
         /// The figures.
         context: Box<ContextFigures>,
     },
+    /// Of descriptions.
+    Describe(DescribeFigures),
 }
 
 impl Figures {
-    /// The figures of `questions`, in dataset order; `not_asked` more were planned. Where the
-    /// record lost the name of the suite, the questions tell.
-    pub fn of(suite: Option<&str>, questions: &[QuestionResult], not_asked: usize) -> Self {
-        match suite.or_else(|| Some(questions.first()?.about.suite())) {
-            Some("context") => {
+    /// The figures of `questions`, in dataset order. Where the record lost the name of the suite,
+    /// the questions tell.
+    pub fn of(questions: &[QuestionResult], course: Course<'_>) -> Self {
+        let told = questions.first().map(|question| question.about.suite());
+        let not_asked = course.planned.saturating_sub(questions.len());
+        match course.suite.or(told) {
+            Some(CONTEXT) => {
                 Self::Context { context: Box::new(context::figures(questions, not_asked)) }
             }
+            Some(DESCRIBE) => Self::Describe(DescribeFigures::of(questions, course)),
             _ => Self::Vqa(VqaFigures::of(questions, not_asked)),
         }
     }
@@ -33,7 +43,7 @@ impl Figures {
     /// Whether they mean anything.
     pub fn is_valid(&self) -> bool {
         match self {
-            Self::Vqa(_) => true,
+            Self::Vqa(_) | Self::Describe(_) => true,
             Self::Context { context } => context.validity.is_empty(),
         }
     }
@@ -42,7 +52,15 @@ impl Figures {
     pub fn vqa(&self) -> Option<&VqaFigures> {
         match self {
             Self::Vqa(figures) => Some(figures),
-            Self::Context { .. } => None,
+            Self::Context { .. } | Self::Describe(_) => None,
+        }
+    }
+
+    /// Those of descriptions, if there are.
+    pub fn describe(&self) -> Option<&DescribeFigures> {
+        match self {
+            Self::Describe(figures) => Some(figures),
+            Self::Vqa(_) | Self::Context { .. } => None,
         }
     }
 }

@@ -2,6 +2,8 @@
 //! report that is rebuilt from them. `README.md` here documents `results.json`.
 
 pub mod context;
+pub mod describe_figures;
+pub mod description;
 pub mod error;
 pub mod event;
 pub mod figures;
@@ -17,6 +19,8 @@ pub mod summary;
 pub mod vqa_figures;
 
 pub use context::{AboutContext, AskedFact, ContextJudgement, ContextSettings, HistoryCheck, Part};
+pub use describe_figures::DescribeFigures;
+pub use description::{AboutDescription, Described, Subject};
 pub use error::ResultsError;
 pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatus};
 pub use figures::Figures;

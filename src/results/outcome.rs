@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ContextJudgement;
+use super::{ContextJudgement, Described};
 use crate::{
     scoring::{Scored, VqaScores},
     vlm::FinishReason,
@@ -79,6 +79,8 @@ pub enum Judgement {
     Vqa(Scored),
     /// What a step of a context test shows.
     Context(ContextJudgement),
+    /// What a description shows without a judge.
+    Description(Described),
 }
 
 impl Outcome {
@@ -94,7 +96,7 @@ impl Outcome {
     pub fn scores(&self) -> Option<&VqaScores> {
         match self.judgement()? {
             Judgement::Vqa(scored) => Some(&scored.scores),
-            Judgement::Context(_) => None,
+            Judgement::Context(_) | Judgement::Description(_) => None,
         }
     }
 
@@ -112,7 +114,15 @@ impl Judgement {
     pub fn score(&self) -> Option<f64> {
         match self {
             Self::Vqa(scored) => Some(scored.scores.official),
-            Self::Context(_) => None,
+            Self::Context(_) | Self::Description(_) => None,
+        }
+    }
+
+    /// What it says of a description, if it is about one.
+    pub fn described(&self) -> Option<&Described> {
+        match self {
+            Self::Description(described) => Some(described),
+            Self::Vqa(_) | Self::Context(_) => None,
         }
     }
 }

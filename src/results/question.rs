@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AboutContext, Outcome};
+use super::{
+    AboutContext, AboutDescription, Outcome,
+    figures::{CONTEXT, DESCRIBE},
+};
 use crate::{
     memory::QuestionMemory,
     vlm::{Timings, Usage},
@@ -45,6 +48,8 @@ pub enum About {
     Vqa(AboutVqa),
     /// A step of a context test.
     Context(AboutContext),
+    /// An image to be described, or a prompt without one.
+    Description(AboutDescription),
 }
 
 /// A question of a VQA dataset.
@@ -67,7 +72,8 @@ impl About {
     pub fn suite(&self) -> &'static str {
         match self {
             Self::Vqa(_) => "vqa",
-            Self::Context(_) => "context",
+            Self::Context(_) => CONTEXT,
+            Self::Description(_) => DESCRIBE,
         }
     }
 }
@@ -77,7 +83,15 @@ impl QuestionResult {
     pub fn vqa(&self) -> Option<&AboutVqa> {
         match &self.about {
             About::Vqa(about) => Some(about),
-            About::Context(_) => None,
+            About::Context(_) | About::Description(_) => None,
+        }
+    }
+
+    /// What is said of it if a description is asked for.
+    pub fn description(&self) -> Option<&AboutDescription> {
+        match &self.about {
+            About::Description(about) => Some(about),
+            About::Vqa(_) | About::Context(_) => None,
         }
     }
 }

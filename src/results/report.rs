@@ -169,15 +169,13 @@ impl ReportBuilder {
     /// The report of what was seen so far.
     pub fn build(&self) -> RunReport {
         let settings = self.settings.as_ref();
-        let planned = settings.map_or(0, |settings| settings.questions);
-        let suite = settings.map(|settings| settings.suite.as_str());
         RunReport {
             schema: SCHEMA.to_owned(),
             schema_version: SCHEMA_VERSION,
             status: self.status.unwrap_or(RunStatus::Interrupted),
             run: self.run_section(),
             provenance: self.provenance.clone(),
-            models: self.models.iter().map(|model| model.report(suite, planned)).collect(),
+            models: self.models.iter().map(|model| model.report(settings)).collect(),
         }
     }
 
@@ -219,11 +217,11 @@ impl ModelProgress {
         }
     }
 
-    fn report(&self, suite: Option<&str>, planned: usize) -> ModelReport {
+    fn report(&self, settings: Option<&RunSettings>) -> ModelReport {
         let questions: Vec<_> = self.questions.values().cloned().collect();
         let course = Course {
-            suite,
-            planned,
+            suite: settings.map(|settings| settings.suite.as_str()),
+            planned: settings.map_or(0, |settings| settings.questions),
             cleanups: &self.cleanups,
             restarts: self.restarts,
             load_ms: self.load_ms,

@@ -148,7 +148,7 @@ impl Summary {
         Self {
             questions: planned,
             outcomes: count_outcomes(questions, not_asked),
-            figures: Figures::of(course.suite, questions, not_asked),
+            figures: Figures::of(questions, course),
             tokens: total_tokens(questions),
             timings_ms: TimingSpreads::of(questions),
             decode_tokens_per_second: median(decode_speeds(questions)),

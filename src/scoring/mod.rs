@@ -4,6 +4,7 @@
 
 pub mod context;
 mod contractions;
+pub mod description;
 mod extract;
 mod normalize;
 mod resampling;

@@ -1,6 +1,7 @@
 //! How a dataset is put to a model and how its answers are judged: one file a suite.
 
 pub mod context;
+pub mod describe;
 pub mod vqa;
 
 use std::{collections::HashMap, path::PathBuf};
@@ -53,7 +54,7 @@ pub trait Suite {
     ///
     /// # Errors
     /// How the item ends where it cannot be asked.
-    fn prompt(&self, item: usize, suffix: &str, replies: &Replies) -> Result<Prompt, Outcome>;
+    fn prompt(&self, item: usize, suffix: &str, replies: &Replies) -> Result<Prompt, Box<Outcome>>;
 
     /// What the reply to an item is worth.
     fn judge(&self, item: usize, reply: &Generation, replies: &Replies) -> Outcome;

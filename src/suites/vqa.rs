@@ -60,13 +60,18 @@ impl Suite for Vqa {
         })
     }
 
-    fn prompt(&self, item: usize, suffix: &str, _replies: &Replies) -> Result<Prompt, Outcome> {
+    fn prompt(
+        &self,
+        item: usize,
+        suffix: &str,
+        _replies: &Replies,
+    ) -> Result<Prompt, Box<Outcome>> {
         let question = &self.questions[item];
         if question.answers.is_empty() {
             let id = question.id;
             let message =
                 format!("question {id} has no annotation, so its answer cannot be scored");
-            return Err(Outcome::Error { message, cause: Cause::Dataset });
+            return Err(Box::new(Outcome::Error { message, cause: Cause::Dataset }));
         }
         let options = GenerationOptions { max_tokens: self.max_tokens, ..Default::default() };
         Ok(Prompt { chat: chat(question, suffix), options })
@@ -158,7 +163,8 @@ mod tests {
     #[test]
     fn a_question_without_annotation_is_not_asked() {
         let suite = Vqa::new(vec![Question { answers: Vec::new(), ..question() }], 8);
-        assert!(matches!(suite.prompt(0, "", &Replies::new()), Err(Outcome::Error { .. })));
+        let ended = suite.prompt(0, "", &Replies::new()).unwrap_err();
+        assert!(matches!(*ended, Outcome::Error { cause: Cause::Dataset, .. }));
     }
 
     #[test]

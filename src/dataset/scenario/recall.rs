@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{super::error::DatasetError, distractors::distractors};
+use super::{
+    super::{error::DatasetError, image_folder::image_files},
+    distractors::distractors,
+};
 
 /// What is said with the image.
 pub const SEEDING_PROMPT: &str = "Describe this image in extreme detail.";
@@ -13,9 +16,6 @@ pub const RECALL_QUESTIONS: [(RecallTopic, &str); 3] = [
     (RecallTopic::People, "Are there any people in the image?"),
     (RecallTopic::Summary, "Summarize the scene in one sentence."),
 ];
-
-/// Endings, in lower case, of the names of images that can be read.
-const IMAGES: [&str; 8] = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"];
 
 /// What a recall question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,31 +45,11 @@ pub struct Recall {
 /// # Errors
 /// [`DatasetError`]: `folder` is none, cannot be read or holds no image.
 pub fn recall(folder: &Path, seed: u64, turns: usize) -> Result<Vec<Recall>, DatasetError> {
-    if !folder.is_dir() {
-        return Err(DatasetError::NotAFolder(folder.to_path_buf()));
-    }
-    let entries = folder.read_dir().map_err(DatasetError::read(folder))?;
-    let mut images = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(DatasetError::read(folder))?.path();
-        if is_image(&path) {
-            images.push(path);
-        }
-    }
-    if images.is_empty() {
-        return Err(DatasetError::NoImages { folder: folder.to_path_buf(), endings: &IMAGES });
-    }
-    images.sort_unstable();
+    let images = image_files(folder)?;
     let numbered = images.into_iter().zip(1..);
     Ok(numbered
         .map(|(image, id)| Recall { id, image, distractors: distractors(seed, id, turns) })
         .collect())
-}
-
-fn is_image(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    !hidden && ending.is_some_and(|ending| IMAGES.contains(&&*ending)) && path.is_file()
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ fn a_question_is_run_between_a_reset_and_a_barrier() {
     let run = || recorder.calls.borrow_mut().push("run");
     assert_eq!(manager.clean_up_if_due(step(1), false), None);
     manager.track(run).unwrap();
-    let plain = ["synchronize", "reset_peak", "run", "synchronize", "reading"];
+    let plain = ["synchronize", "reset_peak", "reading", "run", "synchronize", "reading"];
     assert_eq!(recorder.taken_calls(), plain);
     assert!(manager.clean_up_if_due(step(6), false).is_some());
     let cleanup = ["reading", "synchronize", "clear_cache", "reading"];
@@ -118,6 +118,17 @@ fn a_question_that_allocates_nothing_peaks_at_what_is_active() {
     manager.loaded().unwrap();
     let memory = manager.track(|| ()).unwrap().memory;
     assert_eq!((memory.peak_bytes, memory.peak_delta_bytes), (64, 0));
+}
+
+#[test]
+fn what_was_held_before_a_question_and_after_a_clean_up_is_told() {
+    let (recorder, mut manager) = managed(CleanupSchedule::Never);
+    recorder.work(700, 100);
+    let memory = manager.track(|| recorder.work(70, 30)).unwrap().memory;
+    assert_eq!((memory.active_before_bytes, memory.cache_before_bytes), (100, 600));
+    assert_eq!((memory.active_bytes, memory.cache_bytes), (130, 640));
+    let record = manager.clean_up(CleanupReason::Scheduled, Some(2));
+    assert_eq!((record.active_after_bytes, record.cache_after_bytes), (130, 0));
 }
 
 #[test]

@@ -42,12 +42,20 @@ fn an_interrupted_run() {
 }
 
 #[test]
+fn a_run_of_descriptions() {
+    assert_table("table_describe_100", &plain(&example::described::described_run(), 100));
+    assert_table("table_describe_60", &plain(&example::described::described_run(), 60));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in 36..120 {
-        for line in plain(&example::complete_run(), columns).lines() {
-            // A path is for copying: it is never cut.
-            let is_path = line.starts_with("results");
-            assert!(is_path || width(line) <= columns, "{columns}: {line}");
+        for run in [example::complete_run(), example::described::described_run()] {
+            for line in plain(&run, columns).lines() {
+                // A path is for copying: it is never cut.
+                let is_path = line.starts_with("results");
+                assert!(is_path || width(line) <= columns, "{columns}: {line}");
+            }
         }
     }
 }

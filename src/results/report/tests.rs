@@ -9,9 +9,11 @@ use crate::results::{Journal, example, read_journal};
 
 #[test]
 fn a_report_survives_its_json_form() {
-    let report = RunReport::from_events(&example::complete_run());
-    let back: RunReport = serde_json::from_str(&report.to_json().unwrap()).unwrap();
-    assert_eq!(back, report);
+    for run in [example::complete_run(), example::described::described_run()] {
+        let report = RunReport::from_events(&run);
+        let back: RunReport = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+        assert_eq!(back, report);
+    }
 }
 
 #[test]
@@ -100,10 +102,13 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn every_field_is_documented_and_every_documented_field_exists() {
     let mut written = BTreeSet::new();
-    let report = RunReport::from_events(&example::complete_run());
-    paths(&serde_json::to_value(&report).unwrap(), "", &mut written);
+    for run in [example::complete_run(), example::described::described_run()] {
+        let report = RunReport::from_events(&run);
+        paths(&serde_json::to_value(&report).unwrap(), "", &mut written);
+    }
     // What the schedule holds depends on its kind.
     written.remove("run.cleanup.every_questions");
+    written.remove("run.cleanup.every_images");
     let readme = include_str!("../README.md");
     let documented: BTreeSet<_> = readme
         .lines()

@@ -1,10 +1,11 @@
 //! What must hold for a result to mean anything, and what did not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, ConditionFigures, ParseCounts, is_echo, is_empty};
+use crate::scoring::description;
 
 /// What was checked in a run. Each count is compared with what it is out of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,22 +210,9 @@ impl Evidence {
     }
 }
 
-/// How many of `(image, reply)` equal the reply about another image, blank ones left out.
-pub fn identical<'a>(replies: impl Iterator<Item = (&'a str, &'a str)>) -> usize {
-    /// How often a reply was given, and whether about several images.
-    struct Seen<'a> {
-        image: &'a str,
-        times: usize,
-        elsewhere: bool,
-    }
-    let mut seen = HashMap::<&str, Seen<'_>>::new();
-    for (image, reply) in replies.filter(|(_, reply)| !reply.trim().is_empty()) {
-        let same = seen.entry(reply.trim());
-        let same = same.or_insert(Seen { image, times: 0, elsewhere: false });
-        same.times += 1;
-        same.elsewhere |= same.image != image;
-    }
-    seen.values().filter(|same| same.elsewhere).map(|same| same.times).sum()
+/// How many of `(image, reply)` have the words of the reply about another image.
+pub fn identical<'a>(replies: impl IntoIterator<Item = (&'a str, &'a str)>) -> usize {
+    description::identical(replies).iter().map(Vec::len).sum()
 }
 
 /// Why what was written cannot tell that the model sees, if it cannot: under S it is right no

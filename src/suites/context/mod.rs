@@ -12,7 +12,9 @@ use crate::{
     dataset::scenario::{Fact, Scenario},
     results::{About, AboutContext, AskedFact, ContextJudgement, Judgement, Outcome, Part},
     scoring::context::{self, Condition, Parse},
-    vlm::{Chat, Content, FinishReason, Generation, GenerationOptions, Message, Role},
+    vlm::{
+        CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions, Message, Role,
+    },
 };
 
 /// Asks for a description: turn 0.
@@ -108,7 +110,7 @@ impl ContextSuite {
     }
 
     /// What was said before a step.
-    fn before(&self, step: Step, replies: &Replies) -> Result<Vec<Message>, Outcome> {
+    fn before(&self, step: Step, replies: &Replies) -> Result<Vec<Message>, Box<Outcome>> {
         let in_conversation =
             step.condition.map_or(step.part == Part::Turn, Condition::is_conversation);
         if !in_conversation {
@@ -145,7 +147,7 @@ impl ContextSuite {
         Message::user(image, text)
     }
 
-    fn chat(&self, step: Step, suffix: &str, replies: &Replies) -> Result<Chat, Outcome> {
+    fn chat(&self, step: Step, suffix: &str, replies: &Replies) -> Result<Chat, Box<Outcome>> {
         let mut messages = self.before(step, replies)?;
         let opens = messages.is_empty();
         messages.push(self.last(step, suffix, opens));
@@ -170,7 +172,8 @@ impl ContextSuite {
             }
             _ => None,
         };
-        let option_logprobs: Vec<f64> = reply.candidates.iter().map(|it| it.per_token()).collect();
+        let option_logprobs: Vec<f64> =
+            reply.candidates.iter().map(CandidateScore::per_token).collect();
         let described = self.steps.conversation(step.scenario, 0).first();
         let described = described.and_then(|place| replies.get(place));
         let first = self.steps.repeated(index).and_then(|place| replies.get(&place));
@@ -219,7 +222,7 @@ impl Suite for ContextSuite {
         })
     }
 
-    fn prompt(&self, item: usize, suffix: &str, replies: &Replies) -> Result<Prompt, Outcome> {
+    fn prompt(&self, item: usize, suffix: &str, replies: &Replies) -> Result<Prompt, Box<Outcome>> {
         let step = self.steps.all[item];
         let chat = self.chat(step, suffix, replies)?;
         let probed = self.fact(step).filter(|_| step.condition.is_some());
@@ -255,13 +258,15 @@ fn probe(fact: &Fact, suffix: &str) -> String {
     if suffix.is_empty() { fact.question.clone() } else { format!("{}\n{suffix}", fact.question) }
 }
 
-fn incomplete(turn: usize) -> Outcome {
+fn incomplete(turn: usize) -> Box<Outcome> {
     let what = if turn == 0 {
         "the image was not described".to_owned()
     } else {
         format!("turn {turn} has no reply")
     };
-    Outcome::Skipped { reason: format!("the conversation before it is incomplete: {what}") }
+    Box::new(Outcome::Skipped {
+        reason: format!("the conversation before it is incomplete: {what}"),
+    })
 }
 
 #[cfg(test)]
