@@ -70,6 +70,9 @@ fn a_report_says_what_ran_on_what_and_what_came_of_every_question() {
         for time in ["preprocess", "prefill", "time_to_first_token"] {
             assert!(question["timings_ms"][time].as_f64() > Some(0.0), "{time}: {question}");
         }
+        // All images of the small dataset have one content, which is encoded once.
+        let encodes = question["position"] == 1;
+        assert_eq!(question["timings_ms"]["vision"].as_f64() > Some(0.0), encodes, "{question}");
     }
     // The two images have one content, so it is encoded once.
     let questions = &results["models"][0]["questions"];
