@@ -272,7 +272,8 @@ impl<'a> ModelRun<'a> {
         if interrupted {
             return Ok(false);
         }
-        conclude(suite, index, answer.exchange, &mut self.replies, &mut result);
+        let suffix = &self.planned.prompt_suffix;
+        conclude(suite, index, suffix, answer.exchange, &mut self.replies, &mut result);
         if ended_worker {
             self.worker = None;
             self.death = Some(restart_reason(&result.outcome));

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::suite_run::{self, Prepared};
 use crate::{
     cli::ContextArgs,
-    dataset::scenario::{self, Scenario, SceneOptions},
+    dataset::scenario::{self, ANNOTATIONS, Scenario, SceneOptions},
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
     results::{ContextSettings, DatasetProvenance, RunDir, sha256_file},
@@ -26,10 +26,17 @@ const IMAGES: &str = "images";
 pub fn run(args: &ContextArgs) -> Result<ExitStatus, CommandError> {
     let models = suite_run::models(&args.run)?;
     let distractors = ascending(&args.distractors);
-    let scenarios = scenarios(args, distractors.last().copied().unwrap_or_default())?;
+    let mut scenarios = scenarios(args, distractors.last().copied().unwrap_or_default())?;
+    let annotated = facts(&scenarios);
+    scenarios.truncate(args.scenarios);
+    for scenario in &mut scenarios {
+        scenario.facts.truncate(args.facts);
+    }
     let conditions = conditions(args, scenarios.len())?;
     let options = ContextOptions { conditions, distractors, max_tokens: args.max_tokens };
-    suite_run::run(&args.run, models, "context", |folder| prepare(args, scenarios, options, folder))
+    suite_run::run(&args.run, models, "context", |folder| {
+        prepare(args, scenarios, annotated, options, folder)
+    })
 }
 
 fn scenarios(args: &ContextArgs, turns: usize) -> Result<Vec<Scenario>, CommandError> {
@@ -42,12 +49,11 @@ fn scenarios(args: &ContextArgs, turns: usize) -> Result<Vec<Scenario>, CommandE
         };
         return Ok(scenario::scenes(&options)?);
     }
-    let mut scenarios = scenario::read(Path::new(&args.dataset), args.seed, turns)?;
-    scenarios.truncate(args.scenarios);
-    for scenario in &mut scenarios {
-        scenario.facts.truncate(args.facts);
-    }
-    Ok(scenarios)
+    Ok(scenario::read(Path::new(&args.dataset), args.seed, turns)?)
+}
+
+fn facts(scenarios: &[Scenario]) -> usize {
+    scenarios.iter().map(|scenario| scenario.facts.len()).sum()
 }
 
 /// The histories that were asked for. One scenario alone has no other image to show.
@@ -72,9 +78,11 @@ fn ascending(numbers: &[usize]) -> Vec<usize> {
     numbers
 }
 
+/// Makes the images and the suite. There are `annotated` facts in all to choose from.
 fn prepare(
     args: &ContextArgs,
     scenarios: Vec<Scenario>,
+    annotated: usize,
     options: ContextOptions,
     folder: &RunDir,
 ) -> Result<Prepared, CommandError> {
@@ -90,9 +98,9 @@ fn prepare(
         let sha256 = sha256_file(&image)?;
         Ok(Illustrated { scenario, image, sha256 })
     };
+    let facts = facts(&scenarios);
     let scenarios: Vec<_> =
         scenarios.into_iter().map(illustrated).collect::<Result<_, CommandError>>()?;
-    let facts = scenarios.iter().map(|it| it.scenario.facts.len()).sum();
     let settings = ContextSettings {
         scenarios: scenarios.len(),
         facts,
@@ -100,21 +108,12 @@ fn prepare(
         distractors: options.distractors.clone(),
     };
     let introduction = introduction(args, &settings);
-    let is_drawn = args.dataset == SCENES;
     Ok(Prepared {
         introduction,
         dataset: DatasetProvenance {
-            name: if is_drawn { SCENES.to_owned() } else { name_of(&args.dataset) },
-            root: if is_drawn {
-                images.to_string_lossy().into_owned()
-            } else {
-                args.dataset.clone()
-            },
-            split: String::new(),
-            total_questions: facts,
+            total_questions: annotated,
             selected_questions: facts,
-            questions_sha256: None,
-            annotations_sha256: None,
+            ..provenance(args, &images)?
         },
         suite: Box::new(ContextSuite::new(scenarios, options)),
         seed: args.seed,
@@ -123,6 +122,24 @@ fn prepare(
         prompt_suffix: args.prompt_suffix.clone(),
         default_suffix: DEFAULT_PROMPT_SUFFIX,
         context: Some(settings),
+    })
+}
+
+/// Where the facts come from, without their number.
+fn provenance(args: &ContextArgs, drawn: &Path) -> Result<DatasetProvenance, CommandError> {
+    let is_drawn = args.dataset == SCENES;
+    let folder = Path::new(&args.dataset);
+    let annotations = folder.join(ANNOTATIONS);
+    let digest = (!is_drawn).then(|| sha256_file(&annotations)).transpose()?;
+    let root = if is_drawn { drawn } else { folder };
+    Ok(DatasetProvenance {
+        name: if is_drawn { SCENES.to_owned() } else { name_of(&args.dataset) },
+        root: root.to_string_lossy().into_owned(),
+        split: String::new(),
+        total_questions: 0,
+        selected_questions: 0,
+        questions_sha256: None,
+        annotations_sha256: digest,
     })
 }
 

@@ -7,7 +7,9 @@ use super::{
     units::{bytes, percent, percent_digits},
 };
 use crate::{
-    results::{AboutContext, ContextJudgement, Figures, ModelComparison, ModelReport, RunReport},
+    results::{
+        AboutContext, ContextJudgement, Figures, ModelComparison, ModelReport, Part, RunReport,
+    },
     scoring::{
         Interval,
         context::{
@@ -73,6 +75,7 @@ fn overview_row(model: &ModelReport) -> [String; 9] {
 /// What stands behind a model's line, by label.
 pub(super) fn details(figures: &ContextFigures) -> Vec<(&'static str, Vec<String>)> {
     let strict = &figures.strict;
+    let is_valid = figures.validity.is_empty();
     let decay = strict
         .decay
         .iter()
@@ -81,8 +84,8 @@ pub(super) fn details(figures: &ContextFigures) -> Vec<(&'static str, Vec<String
     let accuracy = accuracy.map(|(condition, it)| format!("{condition} {}", share(it.accuracy)));
     vec![
         ("INVALID", figures.validity.iter().map(|reason| escape(&reason.to_string())).collect()),
-        ("retention", retention(strict.retention)),
-        ("decay", decay.collect()),
+        ("retention", retention(strict.retention, is_valid)),
+        ("decay", if is_valid { decay.collect() } else { Vec::new() }),
         ("accuracy", accuracy.collect()),
         ("corrected", corrected(figures)),
         ("coherence", coherence(figures)),
@@ -113,10 +116,15 @@ pub(super) fn judged(raw: &str, judgement: &ContextJudgement, about: &AboutConte
         return format!("“{raw}”");
     };
     let mark = if correct { "right" } else { "wrong" };
-    let history = about.condition.map_or("", Condition::letter);
     let expected = fact.options.get(fact.expected).map_or("", String::as_str);
-    let after = turns(about.distractors);
-    format!("{history} after {after}: {mark}  “{raw}”, expected {expected}")
+    let mut history = about.condition.map_or("", Condition::letter).to_owned();
+    if about.condition.is_some_and(Condition::is_conversation) {
+        history = format!("{history} after {}", turns(about.distractors));
+    }
+    if about.part == Part::Repeat {
+        history.push_str(" once more");
+    }
+    format!("{history}: {mark}  “{raw}”, expected {expected}")
 }
 
 fn interval(interval: Interval) -> String {
@@ -144,9 +152,10 @@ impl From<Retention> for Proportion {
     }
 }
 
-fn retention(it: Retention) -> Vec<String> {
+fn retention(it: Retention, is_valid: bool) -> Vec<String> {
     let known = format!("{} of {} facts seen are still known", it.correct_in_both, it.correct_in_s);
-    let mut parts = vec![it.value.map_or_else(|| "undefined".to_owned(), percent)];
+    let why_not = if is_valid { "undefined below 10 facts" } else { "withheld" };
+    let mut parts = vec![it.value.map_or_else(|| why_not.to_owned(), percent)];
     parts.extend(it.interval.map(|range| format!("95 % interval {}", interval(range))));
     parts.push(known);
     parts
@@ -168,7 +177,7 @@ fn corrected(figures: &ContextFigures) -> Vec<String> {
 fn coherence(figures: &ContextFigures) -> Vec<String> {
     let strict = &figures.strict;
     vec![
-        format!("false {}", share(strict.false_memory)),
+        format!("false memory {}", share(strict.false_memory)),
         format!("agrees with its description {}", share(strict.self_consistency)),
         format!("contradicts itself {}", share(strict.contradiction)),
     ]

@@ -1,5 +1,6 @@
 //! A run with every kind of event and outcome, for tests of what is made of it.
 
+pub(crate) mod conversed;
 pub(crate) mod described;
 
 use super::{

@@ -23,6 +23,7 @@ pub(super) fn unreadable(chat: &Chat) -> Option<Outcome> {
 pub(super) fn conclude(
     suite: &dyn Suite,
     item: usize,
+    suffix: &str,
     exchange: Exchange,
     replies: &mut Replies,
     result: &mut QuestionResult,
@@ -31,7 +32,7 @@ pub(super) fn conclude(
         Exchange::Answered { generation, memory } => {
             (result.usage, result.timings_ms) = (Some(generation.usage), Some(generation.timings));
             result.memory = Some(memory);
-            let outcome = suite.judge(item, &generation, replies);
+            let outcome = suite.judge(item, suffix, &generation, replies);
             replies.insert(item, *generation);
             outcome
         }

@@ -120,7 +120,7 @@ impl Suite for Describe {
         Ok(Prompt { chat: Chat { messages }, options })
     }
 
-    fn judge(&self, item: usize, reply: &Generation, _replies: &Replies) -> Outcome {
+    fn judge(&self, item: usize, _: &str, reply: &Generation, _: &Replies) -> Outcome {
         judge(&self.items[item].question, &self.about[item].facts, reply)
     }
 }

@@ -56,8 +56,8 @@ pub trait Suite {
     /// How the item ends where it cannot be asked.
     fn prompt(&self, item: usize, suffix: &str, replies: &Replies) -> Result<Prompt, Box<Outcome>>;
 
-    /// What the reply to an item is worth.
-    fn judge(&self, item: usize, reply: &Generation, replies: &Replies) -> Outcome;
+    /// What the reply to an item is worth; `suffix` and `replies` are those of its prompt.
+    fn judge(&self, item: usize, suffix: &str, reply: &Generation, replies: &Replies) -> Outcome;
 }
 
 /// The order in which items are asked: group after group, each where its first item stands, and

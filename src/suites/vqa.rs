@@ -77,7 +77,7 @@ impl Suite for Vqa {
         Ok(Prompt { chat: chat(question, suffix), options })
     }
 
-    fn judge(&self, item: usize, reply: &Generation, _replies: &Replies) -> Outcome {
+    fn judge(&self, item: usize, _: &str, reply: &Generation, _: &Replies) -> Outcome {
         judge(&self.questions[item], reply)
     }
 }

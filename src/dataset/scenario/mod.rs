@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::synthetic::{Scene, SyntheticError, draw, save};
 
-pub use photos::read;
+pub use photos::{ANNOTATIONS, read};
 pub use recall::{RECALL_QUESTIONS, Recall, RecallTopic, SEEDING_PROMPT, recall};
 pub use scenes::{FACTS, SCENARIOS, SceneOptions, scenes};
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{super::error::DatasetError, Fact, Scenario, ScenarioImage, distractors::distractors};
 
 /// The file that annotates the photos of a folder.
-const FILE: &str = "context.json";
+pub const ANNOTATIONS: &str = "context.json";
 
 /// As many facts of a photo have ids of their own.
 const MOST_FACTS: usize = 1000;
@@ -50,7 +50,7 @@ pub fn read(folder: &Path, seed: u64, turns: usize) -> Result<Vec<Scenario>, Dat
     if !folder.is_dir() {
         return Err(DatasetError::NotAFolder(folder.to_path_buf()));
     }
-    let path = folder.join(FILE);
+    let path = folder.join(ANNOTATIONS);
     if !path.is_file() {
         return Err(DatasetError::NotAnnotated(folder.to_path_buf()));
     }

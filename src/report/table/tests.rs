@@ -48,9 +48,26 @@ fn a_run_of_descriptions() {
 }
 
 #[test]
+fn a_context_test() {
+    assert_table("table_context_100", &plain(&example::conversed::conversed_run(), 100));
+    assert_table("table_context_44", &plain(&example::conversed::conversed_run(), 44));
+}
+
+#[test]
+fn a_context_test_that_is_invalid() {
+    assert_table("table_context_invalid_100", &plain(&example::conversed::blind_run(), 100));
+    assert_table("table_context_invalid_44", &plain(&example::conversed::blind_run(), 44));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in 36..120 {
-        for run in [example::complete_run(), example::described::described_run()] {
+        for run in [
+            example::complete_run(),
+            example::described::described_run(),
+            example::conversed::conversed_run(),
+            example::conversed::blind_run(),
+        ] {
             for line in plain(&run, columns).lines() {
                 // A path is for copying: it is never cut.
                 let is_path = line.starts_with("results");

@@ -69,7 +69,7 @@ const REFUSALS: [&str; 18] = [
 /// `raw` is what the model wrote, `question` what it was asked (its whole last turn), `cut_off`
 /// whether it reached the token limit. Template debris is removed from each line, then:
 /// - the words after the last repetition of the question, or of its first line, count; none are left: `Echo`. So is a
-///   beginning of the question, or a piece of at least three words that names no option;
+///   beginning of the question, or a piece of at least three words that names none of the options, or several;
 /// - a phrase of refusal before any option: `Refused`;
 /// - options are found as whole words in any case, the longest first (`top left` is not
 ///   `left`), number words up to ten as digits, and not where they are denied (`not red`);

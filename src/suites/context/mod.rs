@@ -154,13 +154,20 @@ impl ContextSuite {
         Ok(Chat { messages })
     }
 
-    fn judgement(&self, index: usize, reply: &Generation, replies: &Replies) -> ContextJudgement {
+    fn judgement(
+        &self,
+        index: usize,
+        suffix: &str,
+        reply: &Generation,
+        replies: &Replies,
+    ) -> ContextJudgement {
         let step = self.steps.all[index];
         let probed = self.fact(step).filter(|_| step.condition.is_some());
         let cut_off = reply.finish_reason == FinishReason::Length;
         let parse = match (step.part, probed) {
             (_, Some(fact)) => {
-                Some(context::parse(&reply.answer, &fact.options, &fact.question, cut_off))
+                let asked = probe(fact, suffix);
+                Some(context::parse(&reply.answer, &fact.options, &asked, cut_off))
             }
             (Part::Describe, None) => {
                 match (context::is_empty(&reply.answer), context::is_echo(&reply.answer, DESCRIBE))
@@ -177,8 +184,7 @@ impl ContextSuite {
         let described = self.steps.conversation(step.scenario, 0).first();
         let described = described.and_then(|place| replies.get(place));
         let first = self.steps.repeated(index).and_then(|place| replies.get(&place));
-        // Whatever the suffix is, the turns are found by the question.
-        let chat = self.chat(step, "", replies).unwrap_or_default();
+        let chat = self.chat(step, suffix, replies).unwrap_or_default();
         let expected: Vec<_> =
             chat.images().filter_map(|_| Some(self.shown(step)?.sha256.as_str())).collect();
         ContextJudgement {
@@ -235,11 +241,11 @@ impl Suite for ContextSuite {
         Ok(Prompt { chat, options })
     }
 
-    fn judge(&self, item: usize, reply: &Generation, replies: &Replies) -> Outcome {
+    fn judge(&self, item: usize, suffix: &str, reply: &Generation, replies: &Replies) -> Outcome {
         Outcome::Answered {
             raw: reply.answer.clone(),
             finish_reason: reply.finish_reason,
-            judgement: Judgement::Context(self.judgement(item, reply, replies)),
+            judgement: Judgement::Context(self.judgement(item, suffix, reply, replies)),
         }
     }
 }

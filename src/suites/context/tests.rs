@@ -155,7 +155,7 @@ fn a_repeat_sends_what_its_probe_sent_and_is_compared_with_its_reply() {
     );
     let same = |ids: Vec<u32>| {
         let reply = Generation { token_ids: ids, ..reply("red") };
-        suite.judgement(again, &reply, &replies).same_again
+        suite.judgement(again, "", &reply, &replies).same_again
     };
     assert_eq!((same(Vec::new()), same(vec![1])), (Some(true), Some(false)));
 }
@@ -164,9 +164,35 @@ fn a_repeat_sends_what_its_probe_sent_and_is_compared_with_its_reply() {
 fn a_right_answer_is_right_and_another_option_is_wrong() {
     let suite = suite(&[Condition::S], &[0]);
     let fact = &suite.scenarios[0].scenario.facts[0];
-    let correct = |answer: &str| suite.judgement(0, &reply(answer), &Replies::new()).correct;
+    let correct = |answer: &str| suite.judgement(0, "", &reply(answer), &Replies::new()).correct;
     for (option, answer) in fact.options.iter().enumerate() {
         assert_eq!(correct(answer), Some(option == fact.answer));
     }
     assert_eq!(correct("no idea at all"), Some(false));
+}
+
+#[test]
+fn the_whole_last_turn_said_back_is_an_echo() {
+    let suite = suite(&[Condition::S], &[0]);
+    let fact = &suite.scenarios[0].scenario.facts[0];
+    let parse = |answer: &str| {
+        let reply = reply(answer);
+        suite.judgement(0, DEFAULT_PROMPT_SUFFIX, &reply, &Replies::new()).parse
+    };
+    let asked = probe(fact, DEFAULT_PROMPT_SUFFIX);
+    assert_eq!(parse(&asked), Some(Parse::Echo));
+    let answered = format!("{asked} {}", fact.options[1]);
+    assert_eq!(parse(&answered), Some(chosen(1)));
+}
+
+#[test]
+fn a_prompt_that_lacks_what_its_question_ends_with_is_incomplete() {
+    let suite = suite(&[Condition::N], &[0]);
+    let found = |read_back: String| {
+        let reply = Generation { read_back: Some(read_back), ..reply("red") };
+        suite.judgement(0, "Be brief.", &reply, &Replies::new()).history.turns_found
+    };
+    let question = &suite.scenarios[0].scenario.facts[0].question;
+    assert_eq!(found(format!("{question} Be brief.")), Some(1));
+    assert_eq!(found(question.clone()), Some(0));
 }

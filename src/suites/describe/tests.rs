@@ -103,6 +103,7 @@ fn a_right_reply_to_text_alone_is_recognised() {
     let suite = Describe::new(Vec::new(), "", 50);
     let right = |item: usize, answer: &str| match suite.judge(
         item,
+        "",
         &reply(answer, FinishReason::Stop),
         &Replies::new(),
     ) {

@@ -11,7 +11,7 @@ fn folder(annotations: &str) -> TempDir {
     for name in ["kitchen.jpg", "street.jpg"] {
         fs::write(folder.path().join(name), "").unwrap();
     }
-    fs::write(folder.path().join(FILE), annotations).unwrap();
+    fs::write(folder.path().join(ANNOTATIONS), annotations).unwrap();
     folder
 }
 
