@@ -267,6 +267,26 @@ pub struct Generation {
     pub timings: Timings,
 }
 
+#[cfg(test)]
+impl Generation {
+    /// A finished answer and nothing else.
+    pub(crate) fn saying(answer: &str) -> Self {
+        Self {
+            answer: answer.to_owned(),
+            finish_reason: FinishReason::Stop,
+            prompt: String::new(),
+            prompt_token_ids: Vec::new(),
+            token_ids: Vec::new(),
+            logprobs: Vec::new(),
+            candidates: Vec::new(),
+            read_back: None,
+            image_sha256: Vec::new(),
+            usage: Usage::default(),
+            timings: Timings::default(),
+        }
+    }
+}
+
 /// What is known of a model once it is open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {

@@ -38,15 +38,7 @@ mod tests {
     #[test]
     fn a_cut_answer_says_so_and_control_codes_are_spelled_out() {
         let generation = Generation {
-            answer: "a \u{1b}[2Jcat\nand".to_owned(),
             finish_reason: FinishReason::Length,
-            prompt: String::new(),
-            prompt_token_ids: Vec::new(),
-            token_ids: Vec::new(),
-            candidates: Vec::new(),
-            read_back: None,
-            image_sha256: Vec::new(),
-            logprobs: Vec::new(),
             usage: Usage {
                 prompt_tokens: 90,
                 image_tokens: 64,
@@ -58,6 +50,7 @@ mod tests {
                 tokens_per_second: Some(210.0),
                 ..Timings::default()
             },
+            ..Generation::saying("a \u{1b}[2Jcat\nand")
         };
         assert_eq!(text(&generation), "a \\u{1b}[2Jcat\nand\n");
         let expected = "90 prompt tokens (64 of images) · 3 tokens · first after 41 ms · 210.0 tokens/s \

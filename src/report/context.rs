@@ -1,8 +1,8 @@
 //! The part of the table that the context test alone has.
 
 use super::{
-    layout::{Align, Column, Grid, labelled},
-    table::Look,
+    layout::labelled,
+    table::{self, Look},
     text::escape,
     units::{bytes, percent, percent_digits},
 };
@@ -22,26 +22,17 @@ const NONE: &str = "–";
 
 /// One line per model.
 pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
-    let column = |heading, rank| Column { heading, align: Align::Right, rank };
-    let mut grid = Grid::new(&[
-        Column { heading: "model", align: Align::Left, rank: 0 },
-        column("retention", 0),
-        column("95 % interval", 5),
-        column("of", 6),
-        column("S", 8),
-        column("A", 7),
-        column("N", 4),
-        column("false memory", 3),
-        column("peak", 2),
-    ]);
-    for model in &report.models {
-        grid.row(overview_row(model));
-    }
-    let mut lines = grid.lines(look.width);
-    if let Some(heading) = lines.first_mut() {
-        *heading = look.style().bold().apply_to(&*heading).to_string();
-    }
-    lines
+    let columns = [
+        ("retention", 0),
+        ("95 % interval", 8),
+        ("of", 7),
+        ("S", 6),
+        ("A", 5),
+        ("N", 4),
+        ("false memory", 3),
+        ("peak", 2),
+    ];
+    table::grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 9] {
@@ -63,7 +54,7 @@ fn overview_row(model: &ModelReport) -> [String; 9] {
             (true, value) => value.map_or_else(none, percent),
         },
         retention.interval.map_or_else(none, interval),
-        retention.correct_in_s.to_string(),
+        if context.validity.is_empty() { retention.correct_in_s.to_string() } else { none() },
         accuracy(Condition::S),
         accuracy(Condition::A),
         accuracy(Condition::N),
@@ -75,7 +66,9 @@ fn overview_row(model: &ModelReport) -> [String; 9] {
 /// What stands behind a model's line, by label.
 pub(super) fn details(figures: &ContextFigures) -> Vec<(&'static str, Vec<String>)> {
     let strict = &figures.strict;
+    // Of an invalid result there is only what may tell why it is.
     let is_valid = figures.validity.is_empty();
+    let valid_only = |parts: Vec<String>| if is_valid { parts } else { Vec::new() };
     let decay = strict
         .decay
         .iter()
@@ -84,8 +77,8 @@ pub(super) fn details(figures: &ContextFigures) -> Vec<(&'static str, Vec<String
     let accuracy = accuracy.map(|(condition, it)| format!("{condition} {}", share(it.accuracy)));
     vec![
         ("INVALID", figures.validity.iter().map(|reason| escape(&reason.to_string())).collect()),
-        ("retention", retention(strict.retention, is_valid)),
-        ("decay", if is_valid { decay.collect() } else { Vec::new() }),
+        ("retention", valid_only(retention(strict.retention))),
+        ("decay", valid_only(decay.collect())),
         ("accuracy", accuracy.collect()),
         ("corrected", corrected(figures)),
         ("coherence", coherence(figures)),
@@ -152,10 +145,10 @@ impl From<Retention> for Proportion {
     }
 }
 
-fn retention(it: Retention, is_valid: bool) -> Vec<String> {
+fn retention(it: Retention) -> Vec<String> {
     let known = format!("{} of {} facts seen are still known", it.correct_in_both, it.correct_in_s);
-    let why_not = if is_valid { "undefined below 10 facts" } else { "withheld" };
-    let mut parts = vec![it.value.map_or_else(|| why_not.to_owned(), percent)];
+    let undefined = || "undefined below 10 facts".to_owned();
+    let mut parts = vec![it.value.map_or_else(undefined, percent)];
     parts.extend(it.interval.map(|range| format!("95 % interval {}", interval(range))));
     parts.push(known);
     parts
@@ -176,11 +169,14 @@ fn corrected(figures: &ContextFigures) -> Vec<String> {
 
 fn coherence(figures: &ContextFigures) -> Vec<String> {
     let strict = &figures.strict;
-    vec![
-        format!("false memory {}", share(strict.false_memory)),
-        format!("agrees with its description {}", share(strict.self_consistency)),
-        format!("contradicts itself {}", share(strict.contradiction)),
-    ]
+    let mut parts = vec![format!("false memory {}", share(strict.false_memory))];
+    if figures.validity.is_empty() {
+        parts.extend([
+            format!("agrees with its description {}", share(strict.self_consistency)),
+            format!("contradicts itself {}", share(strict.contradiction)),
+        ]);
+    }
+    parts
 }
 
 /// The same by log-probabilities, where there are any.
@@ -191,8 +187,9 @@ fn weighed(figures: &ContextFigures) -> Vec<String> {
     }
     let accuracy = weighed.by_condition.iter();
     let accuracy = accuracy.map(|(condition, it)| format!("{condition} {}", share(it.accuracy)));
-    let retention = format!("retention {}", share(weighed.retention.into()));
-    [retention].into_iter().chain(accuracy).collect()
+    let is_valid = figures.validity.is_empty();
+    let retention = is_valid.then(|| format!("retention {}", share(weighed.retention.into())));
+    retention.into_iter().chain(accuracy).collect()
 }
 
 /// What became of all replies to probes.

@@ -2,7 +2,7 @@
 
 use super::{
     layout::{Align, Column, Grid},
-    table::{Look, missing},
+    table::{self, Look, missing},
     text::escape,
     units::{bytes, milliseconds, percent},
 };
@@ -23,19 +23,8 @@ const GROUPS_SHOWN: usize = 5;
 
 /// One line per model.
 pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
-    let column = |heading, rank| Column { heading, align: Align::Right, rank };
-    let mut grid = Grid::new(&[
-        Column { heading: "model", align: Align::Left, rank: 0 },
-        column("described", 0),
-        column("sound", 4),
-        column("recall", 3),
-        column("tokens/s", 1),
-        column("peak", 2),
-    ]);
-    for model in &report.models {
-        grid.row(overview_row(model));
-    }
-    grid.headed_lines(look)
+    let columns = [("described", 0), ("sound", 4), ("recall", 3), ("tokens/s", 1), ("peak", 2)];
+    table::grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 6] {

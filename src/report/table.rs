@@ -4,7 +4,7 @@ use console::Style;
 
 use super::{
     context, describe,
-    layout::labelled,
+    layout::{Align, Column, Grid, labelled},
     text::escape,
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
     vqa,
@@ -54,6 +54,23 @@ fn overview(report: &RunReport, look: Look) -> Vec<String> {
         Some(Figures::Context { .. }) => context::overview(report, look),
         Some(Figures::Vqa(_)) | None => vqa::overview(report, look),
     }
+}
+
+/// A line a model: its name, then `columns`, each a heading and its rank, as `row` fills them.
+pub(super) fn grid<const CELLS: usize>(
+    report: &RunReport,
+    columns: impl IntoIterator<Item = (&'static str, u8)>,
+    row: impl Fn(&ModelReport) -> [String; CELLS],
+    look: Look,
+) -> Vec<String> {
+    let model = Column { heading: "model", align: Align::Left, rank: 0 };
+    let figure = |(heading, rank)| Column { heading, align: Align::Right, rank };
+    let columns: Vec<_> = [model].into_iter().chain(columns.into_iter().map(figure)).collect();
+    let mut grid = Grid::new(&columns);
+    for model in &report.models {
+        grid.row(row(model));
+    }
+    grid.headed_lines(look)
 }
 
 fn details(model: &ModelReport, look: Look) -> Vec<String> {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    layout::{Align, Column, Grid},
-    table::{Look, missing},
+    table::{self, Look, missing},
     text::escape,
     units::{bytes, percent, percent_digits},
 };
@@ -15,19 +14,9 @@ use crate::{
 
 /// One line per model.
 pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
-    let column = |heading, rank| Column { heading, align: Align::Right, rank };
-    let mut grid = Grid::new(&[
-        Column { heading: "model", align: Align::Left, rank: 0 },
-        column("answered", 3),
-        column("vqa-official", 0),
-        column("95 % interval", 4),
-        column("tokens/s", 1),
-        column("peak", 2),
-    ]);
-    for model in &report.models {
-        grid.row(overview_row(model));
-    }
-    grid.headed_lines(look)
+    let columns =
+        [("answered", 3), ("vqa-official", 0), ("95 % interval", 4), ("tokens/s", 1), ("peak", 2)];
+    table::grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 6] {

@@ -108,7 +108,7 @@ fn judge(question: &Question, reply: &Generation) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vlm::{Content, FinishReason, Role, Timings, Usage};
+    use crate::vlm::{Content, Role};
 
     fn question() -> Question {
         Question {
@@ -124,19 +124,7 @@ mod tests {
     }
 
     fn generation(answer: &str) -> Generation {
-        Generation {
-            answer: answer.into(),
-            finish_reason: FinishReason::Stop,
-            prompt: String::new(),
-            prompt_token_ids: Vec::new(),
-            token_ids: Vec::new(),
-            logprobs: Vec::new(),
-            candidates: Vec::new(),
-            read_back: None,
-            image_sha256: Vec::new(),
-            usage: Usage::default(),
-            timings: Timings::default(),
-        }
+        Generation::saying(answer)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! scripted models, small datasets and copies of the tiny checkpoints.
 
 mod dataset;
+mod redact;
 mod run;
 
 use std::{

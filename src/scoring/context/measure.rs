@@ -196,8 +196,8 @@ impl<'a> Table<'a> {
 impl Proportion {
     /// The share of `cases` that count, each with its cluster (scenario or image).
     ///
-    /// The interval is the [`bootstrap`] over clusters. Where every case counts, or none does,
-    /// it would have no width; it is then the Wilson interval of as many trials as clusters.
+    /// The interval is the [`bootstrap`] over clusters. Where all of them have the same share, it
+    /// would have no width; it is then the Wilson interval of as many trials as clusters.
     pub(super) fn of(cases: impl IntoIterator<Item = (u64, bool)>, seed: u64) -> Self {
         let mut clusters = BTreeMap::<u64, [f64; 2]>::new();
         let (mut numerator, mut denominator) = (0, 0);
@@ -225,13 +225,14 @@ impl Proportion {
     }
 }
 
-/// The interval of clusters, each `[count, of]`, that all count wholly or not at all; `None`
-/// where they differ or are fewer than two.
+/// The interval of clusters, each `[count, of]`, that all have the same share; `None` where they
+/// differ or are fewer than two.
 fn unanimous(clusters: impl Iterator<Item = [f64; 2]>) -> Option<Interval> {
-    let shares = clusters.filter_map(|[count, of]| ratio(count, of));
-    let (sum, total) = shares.fold((0.0, 0_usize), |(sum, total), share| (sum + share, total + 1));
-    let share = ratio(sum, total as f64)?;
-    (total > 1 && (share == 0.0 || share == 1.0)).then(|| wilson(share, total)).flatten()
+    let mut shares = clusters.filter_map(|[count, of]| ratio(count, of));
+    let share = shares.next()?;
+    let (agree, total) =
+        shares.fold((true, 1), |(agree, total), it| (agree && it == share, total + 1));
+    (agree && total > 1).then(|| wilson(share, total)).flatten()
 }
 
 fn ratio(count: f64, of: f64) -> Option<f64> {

@@ -49,7 +49,7 @@ fn text_of(message: &Message) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vlm::{FinishReason, Role, Timings, Usage};
+    use crate::vlm::{Role, Usage};
 
     fn said(role: Role, text: &str) -> Message {
         Message { role, content: vec![Content::Text { text: text.into() }] }
@@ -63,17 +63,10 @@ mod tests {
 
     fn reply(read_back: Option<&str>, images: &[&str]) -> Generation {
         Generation {
-            answer: String::new(),
-            finish_reason: FinishReason::Stop,
-            prompt: String::new(),
-            prompt_token_ids: Vec::new(),
-            token_ids: Vec::new(),
-            logprobs: Vec::new(),
-            candidates: Vec::new(),
             read_back: read_back.map(str::to_owned),
             image_sha256: images.iter().map(ToString::to_string).collect(),
             usage: Usage { image_tokens: 64 * images.len(), ..Usage::default() },
-            timings: Timings::default(),
+            ..Generation::saying("")
         }
     }
 

@@ -1,10 +1,7 @@
 //! What is sent under each history, from replies that are known.
 
 use super::*;
-use crate::{
-    dataset::scenario::{SceneOptions, scenes},
-    vlm::{Timings, Usage},
-};
+use crate::dataset::scenario::{SceneOptions, scenes};
 
 fn suite(conditions: &[Condition], distractors: &[usize]) -> ContextSuite {
     let turns = distractors.last().copied().unwrap_or_default();
@@ -23,19 +20,7 @@ fn suite(conditions: &[Condition], distractors: &[usize]) -> ContextSuite {
 }
 
 fn reply(answer: &str) -> Generation {
-    Generation {
-        answer: answer.into(),
-        finish_reason: FinishReason::Stop,
-        prompt: String::new(),
-        prompt_token_ids: Vec::new(),
-        token_ids: Vec::new(),
-        logprobs: Vec::new(),
-        candidates: Vec::new(),
-        read_back: None,
-        image_sha256: Vec::new(),
-        usage: Usage::default(),
-        timings: Timings::default(),
-    }
+    Generation::saying(answer)
 }
 
 /// Replies `reply <place>` to everything.

@@ -1,10 +1,7 @@
 //! What is asked and what a reply is worth.
 
 use super::*;
-use crate::{
-    scoring::description::Ending,
-    vlm::{Content, Timings, Usage},
-};
+use crate::{scoring::description::Ending, vlm::Content};
 
 fn question(image: &str, text: &str, answer: &str) -> Question {
     Question {
@@ -21,17 +18,9 @@ fn question(image: &str, text: &str, answer: &str) -> Question {
 
 fn reply(answer: &str, finish_reason: FinishReason) -> Generation {
     Generation {
-        answer: answer.to_owned(),
         finish_reason,
         prompt: "User:<image>Describe it.<end_of_utterance>\nAssistant:".to_owned(),
-        prompt_token_ids: Vec::new(),
-        token_ids: Vec::new(),
-        logprobs: Vec::new(),
-        candidates: Vec::new(),
-        read_back: None,
-        image_sha256: Vec::new(),
-        usage: Usage::default(),
-        timings: Timings::default(),
+        ..Generation::saying(answer)
     }
 }
 

@@ -93,6 +93,25 @@ fn a_perfect_memory_has_full_marks_by_both_scorers() {
 }
 
 #[test]
+fn scenarios_that_agree_on_a_share_between_leave_room_for_others_too() {
+    // Of each scenario the last of five facts is forgotten.
+    let forget_one = |probe: &Observation| {
+        let forgotten = probe.condition == Condition::A && probe.fact == FACTS - 1;
+        if forgotten { 9 } else { perfect(probe) }
+    };
+    let strict = figures(&run(forget_one)).strict;
+    let kept = strict.by_condition[&Condition::A];
+    for (value, interval) in [
+        (strict.retention.value, strict.retention.interval),
+        (kept.accuracy.value, kept.accuracy.interval),
+        (kept.chance_corrected.value, kept.chance_corrected.interval),
+    ] {
+        let (value, interval) = (value.unwrap(), interval.unwrap());
+        assert!(interval.low < value - 0.1 && interval.high > value + 0.1, "{value} {interval:?}");
+    }
+}
+
+#[test]
 fn a_model_that_forgets_has_no_retention_and_is_valid() {
     let forget = |probe: &Observation| {
         if probe.condition == Condition::A && probe.distractors > 0 { 9 } else { perfect(probe) }
