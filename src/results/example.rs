@@ -1,6 +1,7 @@
 //! A run with every kind of event and outcome, for tests of what is made of it.
 
 pub(crate) mod described;
+pub(crate) mod recalled;
 
 use super::{
     About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelStatus,

@@ -48,9 +48,19 @@ fn a_run_of_descriptions() {
 }
 
 #[test]
+fn a_run_of_recall() {
+    assert_table("table_recall_100", &plain(&example::recalled::recalled_run(), 100));
+    assert_table("table_recall_44", &plain(&example::recalled::recalled_run(), 44));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in 36..120 {
-        for run in [example::complete_run(), example::described::described_run()] {
+        for run in [
+            example::complete_run(),
+            example::described::described_run(),
+            example::recalled::recalled_run(),
+        ] {
             for line in plain(&run, columns).lines() {
                 // A path is for copying: it is never cut.
                 let is_path = line.starts_with("results");

@@ -9,7 +9,11 @@ use crate::results::{Journal, example, read_journal};
 
 #[test]
 fn a_report_survives_its_json_form() {
-    for run in [example::complete_run(), example::described::described_run()] {
+    for run in [
+        example::complete_run(),
+        example::described::described_run(),
+        example::recalled::recalled_run(),
+    ] {
         let report = RunReport::from_events(&run);
         let back: RunReport = serde_json::from_str(&report.to_json().unwrap()).unwrap();
         assert_eq!(back, report);
@@ -79,12 +83,13 @@ fn only_an_answered_question_has_scores_in_json() {
 }
 
 /// Paths of all fields: `a.b`, `[]` for the items of a list, `<type>` for the
-/// keys of the two maps.
+/// keys of the maps.
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
+            let by_name = ["_type", "by_topic"].iter().any(|end| path.ends_with(end));
             for (key, value) in fields {
-                let key = if path.ends_with("_type") { "<type>" } else { key };
+                let key = if by_name { "<type>" } else { key };
                 let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
                 paths(value, &path, found);
                 found.insert(path);
@@ -102,7 +107,11 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn every_field_is_documented_and_every_documented_field_exists() {
     let mut written = BTreeSet::new();
-    for run in [example::complete_run(), example::described::described_run()] {
+    for run in [
+        example::complete_run(),
+        example::described::described_run(),
+        example::recalled::recalled_run(),
+    ] {
         let report = RunReport::from_events(&run);
         paths(&serde_json::to_value(&report).unwrap(), "", &mut written);
     }
