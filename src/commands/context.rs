@@ -34,7 +34,7 @@ pub fn run(args: &ContextArgs) -> Result<ExitStatus, CommandError> {
     let models = suite_run::models(&args.run)?;
     let distractors = ascending(&args.distractors);
     if args.dataset == RECALL {
-        return recall::run(args, models, distractors);
+        return recall::run(args, models, &distractors);
     }
     if args.images.is_some() {
         let error = "--images goes with --dataset recall and with nothing else";

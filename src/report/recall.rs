@@ -42,9 +42,9 @@ pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
 fn overview_row(model: &ModelReport) -> [String; 6] {
     let none = || "–".to_owned();
     let figures = model.summary.figures.recalled();
-    let photos = |figures: &RecallFigures| match figures.validity.is_empty() {
-        true => figures.images.to_string(),
-        false => "INVALID".to_owned(),
+    let photos = |figures: &RecallFigures| {
+        let valid = figures.validity.is_empty();
+        if valid { figures.images.to_string() } else { "INVALID".to_owned() }
     };
     let agrees = |topic| {
         let figures = figures.and_then(|it| it.by_topic.get(&topic));
@@ -171,7 +171,9 @@ fn reply(question: &QuestionResult) -> String {
     else {
         return "no answer".to_owned();
     };
-    let mut parts = vec![format!("“{}”", escape(raw.trim()))];
+    // Lines are broken anew.
+    let text = raw.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut parts = vec![format!("“{}”", escape(&text))];
     parts.extend(remarks(judgement));
     parts.join(", ")
 }
@@ -194,9 +196,7 @@ fn cut(mut lines: Vec<String>, columns: usize) -> Vec<String> {
     if lines.len() > LINES {
         lines.truncate(LINES);
         if let Some(last) = lines.last_mut() {
-            // One column less than there is always cuts, so that the sign is there.
-            let room = columns.min(super::text::width(last) + 2);
-            *last = truncate(&format!("{last} ……"), room);
+            *last = truncate(&format!("{last} …"), columns);
         }
     }
     lines

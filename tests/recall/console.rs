@@ -69,5 +69,6 @@ fn with_json_standard_output_is_the_report_and_nothing_else() {
 fn a_reply_cannot_act_on_the_terminal() {
     let (run, _) = run(&["--verbose"]);
     assert!(!run.stdout.contains('\u{1b}') && !run.stderr.contains('\u{1b}'), "{run:#?}");
-    assert!(run.stdout.contains("A man\\n\\u{1b}[31m with dogs."), "{run:#?}");
+    assert!(run.stderr.contains("A man\\n\\u{1b}[31m with dogs."), "{run:#?}");
+    assert!(run.stdout.contains("A man \\u{1b}[31m with dogs."), "{run:#?}");
 }

@@ -1,6 +1,9 @@
 //! `vlm-test context --dataset recall`: photos described, then recalled from memory.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     super::{
@@ -14,12 +17,12 @@ use crate::{
     cli::ContextArgs,
     dataset::{
         self, Selection,
-        scenario::{self, RECALL_QUESTIONS},
+        scenario::{self, RECALL_QUESTIONS, Recall},
     },
     embedded,
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
-    results::{ContextSettings, DatasetProvenance, sha256_file},
+    results::{ContextSettings, DatasetProvenance, RunDir, sha256_file},
     scoring::context::Condition,
     suites::context::recall::{Photo, RecallSuite},
 };
@@ -32,13 +35,12 @@ use crate::{
 pub fn run(
     args: &ContextArgs,
     models: Vec<ResolvedModel>,
-    distractors: Vec<usize>,
+    distractors: &[usize],
 ) -> Result<ExitStatus, CommandError> {
     refuse_what_needs_a_key(args)?;
     let (photos, dataset) = photos(args, distractors.last().copied().unwrap_or_default())?;
-    suite_run::run(&args.run, models, "context", |_| {
-        Ok(prepare(args, photos, dataset, distractors))
-    })
+    let prepare = |_: &RunDir| Ok(prepare(args, photos, dataset, distractors));
+    suite_run::run(&args.run, models, "context", prepare)
 }
 
 /// What the user asks for that only facts have.
@@ -57,46 +59,55 @@ fn refuse_what_needs_a_key(args: &ContextArgs) -> Result<(), CommandError> {
     Err(CommandError::usage(error).hint(format!("leave {option} out")))
 }
 
-/// The photos and where they come from: a folder, or the shipped dataset.
+/// The photos and where they come from.
 fn photos(
     args: &ContextArgs,
     turns: usize,
 ) -> Result<(Vec<Photo>, DatasetProvenance), CommandError> {
-    let (mut images, provenance) = match &args.images {
-        Some(folder) => {
-            let images = dataset::image_files(folder)?;
-            let chosen = args.scenarios.min(images.len());
-            let provenance = suite_run::folder_provenance(folder, images.len(), chosen);
-            (images, provenance)
-        }
-        None => {
-            let shipped = find_dataset(embedded::DATASET.name)?;
-            let dataset = dataset::load(&shipped, None, &Selection::default())?;
-            let mut seen = HashSet::new();
-            let images = dataset.questions.iter().map(|question| question.image.clone());
-            let images: Vec<_> = images.filter(|image| seen.insert(image.clone())).collect();
-            let chosen = args.scenarios.min(images.len());
-            let provenance = suite_run::provenance(&dataset, images.len(), chosen)?;
-            (images, provenance)
-        }
+    let (images, provenance) = match args.images.as_deref() {
+        Some(folder) => of_folder(folder, args.scenarios)?,
+        None => of_shipped_dataset(args.scenarios)?,
     };
-    images.truncate(args.scenarios);
-    let photos = scenario::recall(images, args.seed, turns);
     // A photo that cannot be read is said when it is its turn.
-    let photo = |recall: scenario::Recall| {
+    let photo = |recall: Recall| {
         let sha256 = sha256_file(&recall.image).ok();
         Photo { recall, sha256 }
     };
-    Ok((photos.map(photo).collect(), provenance))
+    Ok((scenario::recall(images, args.seed, turns).map(photo).collect(), provenance))
+}
+
+/// The first `limit` images of a folder.
+fn of_folder(
+    folder: &Path,
+    limit: usize,
+) -> Result<(Vec<PathBuf>, DatasetProvenance), CommandError> {
+    let mut images = dataset::image_files(folder)?;
+    let total = images.len();
+    images.truncate(limit);
+    let provenance = suite_run::folder_provenance(folder, total, images.len());
+    Ok((images, provenance))
+}
+
+/// The first `limit` images of the shipped dataset, in order of their first question.
+fn of_shipped_dataset(limit: usize) -> Result<(Vec<PathBuf>, DatasetProvenance), CommandError> {
+    let shipped = find_dataset(embedded::DATASET.name)?;
+    let dataset = dataset::load(&shipped, None, &Selection::default())?;
+    let mut seen = HashSet::new();
+    let images = dataset.questions.iter().map(|question| &question.image);
+    let mut images: Vec<_> = images.filter(|image| seen.insert(*image)).collect();
+    let total = images.len();
+    images.truncate(limit);
+    let provenance = suite_run::provenance(&dataset, total, images.len())?;
+    Ok((images.into_iter().cloned().collect(), provenance))
 }
 
 fn prepare(
     args: &ContextArgs,
     photos: Vec<Photo>,
     dataset: DatasetProvenance,
-    distractors: Vec<usize>,
+    distractors: &[usize],
 ) -> Prepared {
-    let introduction = introduction(&dataset, &distractors);
+    let introduction = introduction(&dataset, distractors);
     Prepared {
         introduction,
         dataset,
@@ -109,20 +120,20 @@ fn prepare(
             scenarios: photos.len(),
             facts: 0,
             conditions: vec![Condition::A],
-            distractors: distractors.clone(),
+            distractors: distractors.to_vec(),
         }),
-        suite: Box::new(RecallSuite::new(photos, &distractors, args.max_tokens)),
+        suite: Box::new(RecallSuite::new(photos, distractors, args.max_tokens)),
     }
 }
 
 fn introduction(dataset: &DatasetProvenance, distractors: &[usize]) -> String {
     let turns: Vec<_> = distractors.iter().map(ToString::to_string).collect();
     format!(
-        "recall of {} of {} photos of {}: {} questions without a key, after {} turns about \
-         something else",
+        "{}: {} of {} photos, each described and then recalled by {} questions, after {} turns \
+         about something else",
+        dataset.name,
         dataset.selected_questions,
         dataset.total_questions,
-        dataset.name,
         RECALL_QUESTIONS.len(),
         turns.join(", ")
     )

@@ -29,7 +29,7 @@ const REPLIES: [(&str, [&str; 3], [&str; 3]); 2] = [
     ),
     (
         "An empty beach under a blue sky \u{1b}[31m.",
-        ["Blue.", "No.", "What is the scene in one sentence?"],
+        ["Blue.", "No.", "Summarize the scene in one sentence."],
         ["Blue.", "Yes, someone.", ""],
     ),
 ];

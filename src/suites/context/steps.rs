@@ -1,6 +1,6 @@
 //! The order of a context test: which steps there are, and what each builds on.
 
-use super::Replies;
+use super::super::Replies;
 use crate::{
     results::{Outcome, Part},
     scoring::context::Condition,
