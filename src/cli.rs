@@ -145,18 +145,22 @@ pub struct ContextArgs {
     /// How many images to talk about
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = positive)]
     pub scenarios: usize,
-    /// How many facts to ask about each
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = positive)]
-    pub facts: usize,
+    /// How many facts to ask about each [default: 5]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub facts: Option<usize>,
     /// After how many turns about something else to ask; several separated by commas
     #[arg(long, value_name = "N", value_delimiter = ',', num_args = 1.., default_value = "0,2,6")]
     pub distractors: Vec<usize>,
     /// Histories to ask under, see below; several separated by commas [default: all]
     #[arg(long, value_name = "LETTER", value_delimiter = ',', num_args = 1..)]
     pub conditions: Option<Vec<Condition>>,
-    /// What to ask: drawn scenes, or a folder of annotated photos with a context.json
-    #[arg(long, short, value_name = "scenes|DIR", default_value = "scenes")]
+    /// What to ask: drawn scenes, recall of photos that nobody annotated, or a folder of
+    /// annotated photos with a context.json
+    #[arg(long, short, value_name = "scenes|recall|DIR", default_value = "scenes")]
     pub dataset: String,
+    /// Folder of the photos of --dataset recall [default: the images of the shipped dataset]
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
     /// Seed of the scenes, the facts and the turns
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

@@ -18,7 +18,7 @@
 //!
 //! From the command line to an exit status:
 //! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
-//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/describe.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/context/recall.rs`, `commands/describe.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
 //! - `commands/suite_run.rs`, `commands/find_dataset.rs`, `commands/fetch.rs` — what they have in common
 //! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
@@ -39,7 +39,7 @@
 //! - `scoring/context/recall.rs`, `scoring/context/vocabulary.rs` — what can be said of recall without a key
 //! - `scoring/description.rs`, `scoring/description/echo.rs`, `scoring/description/identical.rs`, `scoring/description/recall.rs`, `scoring/description/repetition.rs`, `scoring/description/words.rs` — what a description shows without a judge
 //! - `suites/mod.rs`, `suites/vqa.rs`, `suites/describe.rs`, `suites/describe/facts.rs` — how a dataset is put to a model
-//! - `suites/context/mod.rs`, `suites/context/steps.rs`, `suites/context/history.rs` — facts under different histories
+//! - `suites/context/mod.rs`, `suites/context/steps.rs`, `suites/context/history.rs`, `suites/context/recall.rs` — facts under different histories, photos from memory
 //!
 //! Who answers:
 //! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs`, `backend/registry_error.rs`, `backend/resolved.rs` — models by name, opened
@@ -87,9 +87,9 @@
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
-//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs`, `results/comparison.rs` — what a suite measures
+//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs`, `results/comparison.rs`, `results/recall.rs`, `results/evidence.rs` — what a suite measures
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
-//! - `report/table.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/table.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/recall.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
 
 pub mod backend;

@@ -1,4 +1,7 @@
-//! `vlm-test context`: facts about images, asked under histories that differ in one thing each.
+//! `vlm-test context`: facts about images, asked under histories that differ in one thing each,
+//! or photos recalled from memory.
+
+mod recall;
 
 use std::{fs, path::Path};
 
@@ -15,6 +18,10 @@ use crate::{
 
 /// The dataset that is drawn.
 const SCENES: &str = "scenes";
+/// Photos without a key.
+const RECALL: &str = "recall";
+/// Facts asked about each image unless the user says otherwise.
+const FACTS: usize = 5;
 /// Where drawn images lie in the folder of the run.
 const IMAGES: &str = "images";
 
@@ -26,11 +33,19 @@ const IMAGES: &str = "images";
 pub fn run(args: &ContextArgs) -> Result<ExitStatus, CommandError> {
     let models = suite_run::models(&args.run)?;
     let distractors = ascending(&args.distractors);
+    if args.dataset == RECALL {
+        return recall::run(args, models, &distractors);
+    }
+    if args.images.is_some() {
+        let error = "--images goes with --dataset recall and with nothing else";
+        let hint = "a folder of annotated photos is given as --dataset DIR";
+        return Err(CommandError::usage(error.to_owned()).hint(hint));
+    }
     let mut scenarios = scenarios(args, distractors.last().copied().unwrap_or_default())?;
     let annotated = facts(&scenarios);
     scenarios.truncate(args.scenarios);
     for scenario in &mut scenarios {
-        scenario.facts.truncate(args.facts);
+        scenario.facts.truncate(args.facts.unwrap_or(FACTS));
     }
     let conditions = conditions(args, scenarios.len())?;
     let options = ContextOptions { conditions, distractors, max_tokens: args.max_tokens };
@@ -40,13 +55,10 @@ pub fn run(args: &ContextArgs) -> Result<ExitStatus, CommandError> {
 }
 
 fn scenarios(args: &ContextArgs, turns: usize) -> Result<Vec<Scenario>, CommandError> {
+    let facts = args.facts.unwrap_or(FACTS);
     if args.dataset == SCENES {
-        let options = SceneOptions {
-            seed: args.seed,
-            scenarios: args.scenarios,
-            facts: args.facts,
-            distractors: turns,
-        };
+        let options =
+            SceneOptions { seed: args.seed, scenarios: args.scenarios, facts, distractors: turns };
         return Ok(scenario::scenes(&options)?);
     }
     Ok(scenario::read(Path::new(&args.dataset), args.seed, turns)?)

@@ -55,17 +55,7 @@ fn of_folder(folder: &Path, limit: Option<usize>) -> Result<Pictures, CommandErr
     let total = files.len();
     let pictures: Vec<_> =
         files.into_iter().take(limit.unwrap_or(total)).map(Picture::of_file).collect();
-    let full = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned();
-    let provenance = DatasetProvenance {
-        name,
-        root: folder.to_string_lossy().into_owned(),
-        split: String::new(),
-        total_questions: total,
-        selected_questions: pictures.len(),
-        questions_sha256: None,
-        annotations_sha256: None,
-    };
+    let provenance = suite_run::folder_provenance(folder, total, pictures.len());
     Ok(Pictures { pictures, provenance })
 }
 

@@ -61,6 +61,21 @@ pub fn provenance(
     })
 }
 
+/// What the record says of the images of a plain `folder`, of whose `total` `selected` are shown.
+pub fn folder_provenance(folder: &Path, total: usize, selected: usize) -> DatasetProvenance {
+    let full = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned();
+    DatasetProvenance {
+        name,
+        root: folder.to_string_lossy().into_owned(),
+        split: String::new(),
+        total_questions: total,
+        selected_questions: selected,
+        questions_sha256: None,
+        annotations_sha256: None,
+    }
+}
+
 /// The models of the command line, each once, with options that one of them heeds.
 ///
 /// # Errors

@@ -124,12 +124,12 @@ fn interval(interval: Interval) -> String {
     format!("{}–{} %", percent_digits(interval.low), percent_digits(interval.high))
 }
 
-fn turns(count: usize) -> String {
+pub(super) fn turns(count: usize) -> String {
     if count == 1 { "1 turn".to_owned() } else { format!("{count} turns") }
 }
 
 /// A share with its counts: `90.0 % (36/40)`.
-fn share(it: Proportion) -> String {
+pub(super) fn share(it: Proportion) -> String {
     let value = it.value.map_or_else(|| NONE.to_owned(), percent);
     format!("{value} ({}/{})", it.numerator, it.denominator)
 }

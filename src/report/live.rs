@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    context, describe,
+    context, describe, recall,
     table::failure,
     text::{escape, truncate, width},
     units::{bytes, clock, milliseconds, percent},
@@ -175,6 +175,9 @@ fn judged(raw: &str, judgement: &Judgement, about: &About) -> String {
         }
         (Judgement::Description(described), About::Description(about)) => {
             describe::judged(raw, described, about)
+        }
+        (Judgement::Recall(judgement), About::Recall(about)) => {
+            recall::judged(raw, judgement, about)
         }
         // A suite says the same of a question and of its answer.
         _ => format!("“{raw}”"),

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod live;
 pub mod models;
 pub mod problem;
+mod recall;
 pub mod table;
 pub mod text;
 pub mod units;

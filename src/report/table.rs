@@ -5,6 +5,7 @@ use console::Style;
 use super::{
     context, describe,
     layout::{Align, Column, Grid, labelled},
+    recall,
     text::escape,
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
     vqa,
@@ -52,6 +53,7 @@ fn overview(report: &RunReport, look: Look) -> Vec<String> {
     match report.models.first().map(|model| &model.summary.figures) {
         Some(Figures::Describe(_)) => describe::overview(report, look),
         Some(Figures::Context { .. }) => context::overview(report, look),
+        Some(Figures::Recall { .. }) => recall::overview(report, look),
         Some(Figures::Vqa(_)) | None => vqa::overview(report, look),
     }
 }
@@ -89,6 +91,7 @@ fn details(model: &ModelReport, look: Look) -> Vec<String> {
     add("memory", memory(summary));
     add("clean-ups", cleanups(&summary.cleanups));
     lines.extend(describe::image_lines(model, look));
+    lines.extend(recall::photo_lines(model, look));
     lines
 }
 
@@ -108,6 +111,7 @@ fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
     match &summary.figures {
         Figures::Vqa(figures) => vqa::details(figures, summary.outcomes),
         Figures::Context { context } => context::details(context),
+        Figures::Recall { recalled } => recall::details(recalled),
         Figures::Describe(figures) => describe::details(figures, summary.outcomes),
     }
 }

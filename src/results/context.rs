@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Cause, Judgement, Outcome, QuestionResult};
-use crate::scoring::context::{Condition, ContextFigures, Evidence, Observation, Parse};
+use super::{About, Judgement, QuestionResult, evidence::evidence};
+use crate::scoring::context::{Condition, ContextFigures, Observation, Parse};
 
 /// Decides the resampling of the figures. They are the same whenever they are computed.
 const BOOTSTRAP_SEED: u64 = 0;
@@ -13,7 +13,7 @@ const BOOTSTRAP_SEED: u64 = 0;
 pub struct ContextSettings {
     /// Images that are talked about.
     pub scenarios: usize,
-    /// Facts of all of them.
+    /// Facts of all of them; 0 where none are known.
     pub facts: usize,
     /// The histories under which they are asked.
     pub conditions: Vec<Condition>,
@@ -44,7 +44,7 @@ pub enum Part {
     Describe,
     /// Talks about something else.
     Turn,
-    /// Asks for a fact.
+    /// Asks for a fact, or about the image from memory.
     Probe,
     /// Asks a probe a second time, in the same words.
     Repeat,
@@ -112,14 +112,14 @@ pub fn observations(questions: &[QuestionResult]) -> Vec<Observation> {
 fn about(question: &QuestionResult) -> Option<&AboutContext> {
     match &question.about {
         About::Context(about) => Some(about),
-        About::Vqa(_) | About::Description(_) => None,
+        About::Vqa(_) | About::Description(_) | About::Recall(_) => None,
     }
 }
 
 fn judgement(question: &QuestionResult) -> Option<&ContextJudgement> {
     match question.outcome.judgement()? {
         Judgement::Context(judgement) => Some(judgement),
-        Judgement::Vqa(_) | Judgement::Description(_) => None,
+        Judgement::Vqa(_) | Judgement::Description(_) | Judgement::Recall(_) => None,
     }
 }
 
@@ -139,58 +139,4 @@ fn observation(question: &QuestionResult) -> Option<Observation> {
         weighed: judgement.and_then(|it| it.weighed),
         claimed: judgement.and_then(|it| it.claimed),
     })
-}
-
-fn evidence(questions: &[QuestionResult], not_asked: usize) -> Evidence {
-    let mut evidence =
-        Evidence { expected_calls: questions.len() + not_asked, ..Evidence::default() };
-    let mut descriptions = Vec::new();
-    for question in questions {
-        let too_long = Some(Cause::ContextLength) == question.outcome.cause();
-        evidence.prompts_too_long += usize::from(too_long);
-        let (Some(about), Some(judgement)) = (about(question), judgement(question)) else {
-            continue;
-        };
-        evidence.made_calls += 1;
-        count_history(&mut evidence, judgement.history);
-        if let Some(same) = judgement.same_again {
-            evidence.repeats += 1;
-            evidence.repeats_differed += usize::from(!same);
-        }
-        if about.part == Part::Describe {
-            evidence.descriptions += 1;
-            evidence.empty_descriptions += usize::from(judgement.parse == Some(Parse::Empty));
-            evidence.echoed_descriptions += usize::from(judgement.parse == Some(Parse::Echo));
-            descriptions.push(text(&question.outcome));
-        }
-    }
-    evidence.identical_descriptions = identical(descriptions);
-    evidence
-}
-
-fn count_history(evidence: &mut Evidence, history: HistoryCheck) {
-    match history.turns_found {
-        None => evidence.unread_prompts += 1,
-        Some(found) => {
-            evidence.checked_prompts += 1;
-            evidence.missing_turns += usize::from(found < history.turns);
-        }
-    }
-    let count_differs = history.images_found != history.images;
-    evidence.wrong_image_counts += usize::from(count_differs);
-    evidence.substitute_images += usize::from(!count_differs && !history.images_match);
-}
-
-fn text(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Answered { raw, .. } => raw.trim(),
-        _ => "",
-    }
-}
-
-/// Texts that say something and equal another one.
-fn identical(mut texts: Vec<&str>) -> usize {
-    texts.retain(|text| !text.is_empty());
-    texts.sort_unstable();
-    texts.chunk_by(|a, b| a == b).map(<[_]>::len).filter(|&len| len > 1).sum()
 }

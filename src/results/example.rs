@@ -2,6 +2,7 @@
 
 pub(crate) mod conversed;
 pub(crate) mod described;
+pub(crate) mod recalled;
 
 use super::{
     About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelComparison,

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DescribeFigures, QuestionResult, VqaFigures, context, summary::Course};
-use crate::scoring::context::ContextFigures;
+use super::{DescribeFigures, QuestionResult, VqaFigures, context, recall, summary::Course};
+use crate::scoring::context::{ContextFigures, RecallFigures};
 
 /// The name of the suite that has images described.
 pub const DESCRIBE: &str = "describe";
 /// The name of the suite that asks what is left of an image.
 pub const CONTEXT: &str = "context";
+/// The name of the suite that asks what is left of photos without a key.
+pub const RECALL: &str = "recall";
 
 /// The figures of one suite. The fields of the variants tell them apart in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +25,11 @@ pub enum Figures {
     },
     /// Of descriptions.
     Describe(DescribeFigures),
+    /// Of the recall of photos.
+    Recall {
+        /// The figures.
+        recalled: Box<RecallFigures>,
+    },
 }
 
 impl Figures {
@@ -35,6 +42,9 @@ impl Figures {
             Some(CONTEXT) => {
                 Self::Context { context: Box::new(context::figures(questions, not_asked)) }
             }
+            Some(RECALL) => {
+                Self::Recall { recalled: Box::new(recall::figures(questions, not_asked)) }
+            }
             Some(DESCRIBE) => Self::Describe(DescribeFigures::of(questions, course)),
             _ => Self::Vqa(VqaFigures::of(questions, not_asked)),
         }
@@ -45,6 +55,7 @@ impl Figures {
         match self {
             Self::Vqa(_) | Self::Describe(_) => true,
             Self::Context { context } => context.validity.is_empty(),
+            Self::Recall { recalled } => recalled.validity.is_empty(),
         }
     }
 
@@ -52,7 +63,7 @@ impl Figures {
     pub fn vqa(&self) -> Option<&VqaFigures> {
         match self {
             Self::Vqa(figures) => Some(figures),
-            Self::Context { .. } | Self::Describe(_) => None,
+            Self::Context { .. } | Self::Describe(_) | Self::Recall { .. } => None,
         }
     }
 
@@ -60,7 +71,15 @@ impl Figures {
     pub fn describe(&self) -> Option<&DescribeFigures> {
         match self {
             Self::Describe(figures) => Some(figures),
-            Self::Vqa(_) | Self::Context { .. } => None,
+            Self::Vqa(_) | Self::Context { .. } | Self::Recall { .. } => None,
+        }
+    }
+
+    /// Those of the recall of photos, if there are.
+    pub fn recalled(&self) -> Option<&RecallFigures> {
+        match self {
+            Self::Recall { recalled } => Some(recalled),
+            Self::Vqa(_) | Self::Context { .. } | Self::Describe(_) => None,
         }
     }
 }

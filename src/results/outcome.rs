@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContextJudgement, Described};
+use super::{ContextJudgement, Described, RecallJudgement};
 use crate::{
     scoring::{Scored, VqaScores},
     vlm::FinishReason,
@@ -81,6 +81,8 @@ pub enum Judgement {
     Context(ContextJudgement),
     /// What a description shows without a judge.
     Description(Described),
+    /// What a step of the recall of photos shows.
+    Recall(RecallJudgement),
 }
 
 impl Outcome {
@@ -92,11 +94,19 @@ impl Outcome {
         }
     }
 
+    /// What the model wrote, if it wrote something that was judged.
+    pub fn raw(&self) -> Option<&str> {
+        match self {
+            Self::Answered { raw, .. } => Some(raw),
+            _ => None,
+        }
+    }
+
     /// The scores by human answers, if there are any.
     pub fn scores(&self) -> Option<&VqaScores> {
         match self.judgement()? {
             Judgement::Vqa(scored) => Some(&scored.scores),
-            Judgement::Context(_) | Judgement::Description(_) => None,
+            Judgement::Context(_) | Judgement::Description(_) | Judgement::Recall(_) => None,
         }
     }
 
@@ -114,7 +124,7 @@ impl Judgement {
     pub fn score(&self) -> Option<f64> {
         match self {
             Self::Vqa(scored) => Some(scored.scores.official),
-            Self::Context(_) | Self::Description(_) => None,
+            Self::Context(_) | Self::Description(_) | Self::Recall(_) => None,
         }
     }
 
@@ -122,7 +132,7 @@ impl Judgement {
     pub fn described(&self) -> Option<&Described> {
         match self {
             Self::Description(described) => Some(described),
-            Self::Vqa(_) | Self::Context(_) => None,
+            Self::Vqa(_) | Self::Context(_) | Self::Recall(_) => None,
         }
     }
 }

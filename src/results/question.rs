@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AboutContext, AboutDescription, Outcome,
-    figures::{CONTEXT, DESCRIBE},
+    AboutContext, AboutDescription, AboutRecall, Outcome,
+    figures::{CONTEXT, DESCRIBE, RECALL},
 };
 use crate::{
     memory::QuestionMemory,
@@ -50,6 +50,8 @@ pub enum About {
     Context(AboutContext),
     /// An image to be described, or a prompt without one.
     Description(AboutDescription),
+    /// A step of the recall of photos.
+    Recall(AboutRecall),
 }
 
 /// A question of a VQA dataset.
@@ -74,16 +76,22 @@ impl About {
             Self::Vqa(_) => "vqa",
             Self::Context(_) => CONTEXT,
             Self::Description(_) => DESCRIBE,
+            Self::Recall(_) => RECALL,
         }
     }
 }
 
 impl QuestionResult {
+    /// Tells its image from others by the content, or by the path where that cannot be read.
+    pub fn image_key(&self) -> &str {
+        self.image_sha256.as_ref().or(self.image.as_ref()).map_or("", String::as_str)
+    }
+
     /// What is said of it if it is a question of a VQA dataset.
     pub fn vqa(&self) -> Option<&AboutVqa> {
         match &self.about {
             About::Vqa(about) => Some(about),
-            About::Context(_) | About::Description(_) => None,
+            About::Context(_) | About::Description(_) | About::Recall(_) => None,
         }
     }
 
@@ -91,7 +99,7 @@ impl QuestionResult {
     pub fn description(&self) -> Option<&AboutDescription> {
         match &self.about {
             About::Description(about) => Some(about),
-            About::Vqa(_) | About::Context(_) => None,
+            About::Vqa(_) | About::Context(_) | About::Recall(_) => None,
         }
     }
 }

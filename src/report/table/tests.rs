@@ -60,6 +60,12 @@ fn a_context_test_that_is_invalid() {
 }
 
 #[test]
+fn a_run_of_recall() {
+    assert_table("table_recall_100", &plain(&example::recalled::recalled_run(), 100));
+    assert_table("table_recall_44", &plain(&example::recalled::recalled_run(), 44));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in 36..120 {
         for run in [
@@ -67,6 +73,7 @@ fn no_line_is_wider_than_the_terminal() {
             example::described::described_run(),
             example::conversed::conversed_run(),
             example::conversed::blind_run(),
+            example::recalled::recalled_run(),
         ] {
             for line in plain(&run, columns).lines() {
                 // A path is for copying: it is never cut.

@@ -14,6 +14,7 @@ fn a_report_survives_its_json_form() {
         example::described::described_run(),
         example::conversed::conversed_run(),
         example::conversed::blind_run(),
+        example::recalled::recalled_run(),
     ] {
         let report = RunReport::from_events(&run);
         let back: RunReport = serde_json::from_str(&report.to_json().unwrap()).unwrap();
@@ -88,9 +89,10 @@ fn only_an_answered_question_has_scores_in_json() {
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
+            let by_name = ["_type", "by_topic"].iter().any(|end| path.ends_with(end));
             for (key, value) in fields {
                 let key = match path {
-                    _ if path.ends_with("_type") => "<type>",
+                    _ if by_name => "<type>",
                     _ if path.ends_with("by_condition") => "<condition>",
                     _ => key,
                 };
@@ -116,6 +118,7 @@ fn every_field_is_documented_and_every_documented_field_exists() {
         example::described::described_run(),
         example::conversed::conversed_run(),
         example::conversed::blind_run(),
+        example::recalled::recalled_run(),
     ] {
         let mut report = RunReport::from_events(&run);
         report.comparisons = vec![example::comparison()];

@@ -20,7 +20,10 @@ pub use figures::{
     ScorerFigures,
 };
 pub use parse::{Parse, claimed, is_echo, is_empty, most_probable, parse};
-pub use recall::{RecallFigures, RecallReply, RecallTopic, ReplyCounts, TopicFigures};
+pub use recall::{
+    Agreement, RecallFigures, RecallReply, RecallTopic, ReplyCounts, Said, TopicFigures, agreement,
+    contradicts,
+};
 pub use validity::{Description, Evidence, Invalid, identical};
 
 /// One fact asked once, and what came of it. There is one for every probe that was planned.

@@ -30,12 +30,33 @@ pub struct RecallReply<'a> {
     pub image: &'a str,
     /// What was asked for; `None` for the description that the conversation starts with.
     pub topic: Option<RecallTopic>,
-    /// Whether the question was asked before in the same conversation.
+    /// Whether the same was asked before, after fewer turns of the conversation.
     pub again: bool,
     /// The question.
     pub prompt: &'a str,
     /// The reply; `None` where there is none.
     pub reply: Option<&'a str>,
+}
+
+/// What a reply that nobody can mark is by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// It says something.
+    Something,
+    /// It has no words.
+    Empty,
+    /// It repeats the question.
+    Echo,
+}
+
+/// The things that a reply from memory says, beside the model's own description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Those that the description says too.
+    pub described: usize,
+    /// How many they are, at least 1.
+    pub said: usize,
 }
 
 /// The figures of one model; shares are withheld where `validity` names a reason.
@@ -63,8 +84,8 @@ pub struct TopicFigures {
     /// those that say yes exactly where the description mentions people. Scene: of the content
     /// words, those that the description has.
     pub self_consistency: Proportion,
-    /// Of the pairs of first and later reply, those that contradict each other. Colours: both
-    /// name some, none in common. People: one says yes, one no. Scene: not judged.
+    /// Of the pairs of the first reply and a later one, those that contradict each other.
+    /// Colours: both name some, none in common. People: one says yes, one no. Scene: not judged.
     pub contradiction: Proportion,
 }
 
@@ -114,15 +135,26 @@ impl RecallFigures {
     }
 }
 
+impl Said {
+    /// What `reply` to `prompt` is.
+    pub fn of(reply: &str, prompt: &str) -> Self {
+        match (is_empty(reply), is_echo(reply, prompt)) {
+            (true, _) => Self::Empty,
+            (_, true) => Self::Echo,
+            _ => Self::Something,
+        }
+    }
+}
+
 impl ReplyCounts {
     fn of<'a>(replies: impl Iterator<Item = &'a RecallReply<'a>>) -> Self {
         let (mut counts, mut said) = (Self::default(), Vec::new());
         for asked in replies {
-            match asked.reply {
+            match asked.reply.map(|reply| (reply, Said::of(reply, asked.prompt))) {
                 None => counts.no_reply += 1,
-                Some(reply) if is_empty(reply) => counts.empty += 1,
-                Some(reply) if is_echo(reply, asked.prompt) => counts.echo += 1,
-                Some(reply) => said.push((asked.image, reply)),
+                Some((_, Said::Empty)) => counts.empty += 1,
+                Some((_, Said::Echo)) => counts.echo += 1,
+                Some((reply, Said::Something)) => said.push((asked.image, reply)),
             }
         }
         Self { said: said.len(), identical: identical(said.iter().copied()), ..counts }
@@ -137,20 +169,27 @@ struct Pairs<'a> {
     topic: RecallTopic,
 }
 
+/// A reply that says something, with its question.
+type Spoken<'a> = (&'a str, &'a str);
+
 impl<'a> Pairs<'a> {
-    /// The first usable reply of each image for which `wanted` holds.
-    fn first(
+    /// The replies that say something and for which `wanted` holds, with the image's number.
+    fn spoken(
         &self,
         wanted: impl Fn(&RecallReply<'_>) -> bool,
-    ) -> BTreeMap<u64, (&'a str, &'a str)> {
+    ) -> impl Iterator<Item = (u64, Spoken<'a>)> {
+        self.replies.iter().filter(move |asked| wanted(asked)).filter_map(|asked| {
+            let reply = asked.reply?;
+            let says = Said::of(reply, asked.prompt) == Said::Something;
+            says.then_some((*self.images.get(asked.image)?, (asked.prompt, reply)))
+        })
+    }
+
+    /// The first of them by image.
+    fn first(&self, wanted: impl Fn(&RecallReply<'_>) -> bool) -> BTreeMap<u64, Spoken<'a>> {
         let mut first = BTreeMap::new();
-        for asked in self.replies.iter().filter(|asked| wanted(asked)) {
-            let usable = |reply: &&str| !is_empty(reply) && !is_echo(reply, asked.prompt);
-            if let (Some(reply), Some(image)) =
-                (asked.reply.filter(usable), self.images.get(asked.image))
-            {
-                first.entry(*image).or_insert((asked.prompt, reply));
-            }
+        for (image, spoken) in self.spoken(wanted) {
+            first.entry(image).or_insert(spoken);
         }
         first
     }
@@ -161,51 +200,70 @@ impl<'a> Pairs<'a> {
         let recalled = self.first(|asked| asked.topic == Some(self.topic) && !asked.again);
         let mut cases = Vec::new();
         for (image, (prompt, reply)) in recalled {
-            let Some((_, description)) = described.get(&image) else { continue };
-            let (reply, description) = (words(reply), words(description));
-            match self.topic {
-                RecallTopic::People => {
-                    let mentioned = mentions_people(&description);
-                    cases.extend(says_people(&reply).map(|says| (image, says == mentioned)));
-                }
-                RecallTopic::Colours => {
-                    let known = colours(&description);
-                    cases.extend(colours(&reply).iter().map(|one| (image, known.contains(one))));
-                }
-                RecallTopic::Scene => {
-                    let prompt = words(prompt);
-                    let (asked, known) = (content(&prompt), content(&description));
-                    let said = content(&reply);
-                    let new = said.iter().filter(|word| !asked.contains(*word));
-                    cases.extend(new.map(|word| (image, known.contains(word))));
-                }
+            let agreement = described
+                .get(&image)
+                .and_then(|(_, description)| agreement(self.topic, prompt, reply, description));
+            if let Some(Agreement { described, said }) = agreement {
+                cases.extend((0..said).map(|thing| (image, thing < described)));
             }
         }
         cases
     }
 
-    /// By image, whether the later reply contradicts the first, where that can be told.
+    /// By image, whether each later reply contradicts the first, where that can be told.
     fn contradictions(&self) -> Vec<(u64, bool)> {
-        let of = |again| {
-            self.first(move |asked| asked.topic == Some(self.topic) && asked.again == again)
-        };
-        let later = of(true);
-        let contradict = |(image, (_, first)): (u64, (&str, &str))| {
-            let (first, later) = (words(first), words(later.get(&image)?.1));
-            let contradict = match self.topic {
-                RecallTopic::People => says_people(&first)? != says_people(&later)?,
-                RecallTopic::Colours => {
-                    let (first, later) = (colours(&first), colours(&later));
-                    if first.is_empty() || later.is_empty() {
-                        return None;
-                    }
-                    first.is_disjoint(&later)
-                }
-                RecallTopic::Scene => return None,
-            };
-            Some((image, contradict))
-        };
-        of(false).into_iter().filter_map(contradict).collect()
+        let first = self.first(|asked| asked.topic == Some(self.topic) && !asked.again);
+        let later = self.spoken(|asked| asked.topic == Some(self.topic) && asked.again);
+        later
+            .filter_map(|(image, (_, later))| {
+                let (_, first) = first.get(&image)?;
+                Some((image, contradicts(self.topic, first, later)?))
+            })
+            .collect()
+    }
+}
+
+/// What `reply` to `prompt` says beside the `description`; `None` where it says nothing of the
+/// kind. [`TopicFigures::self_consistency`] tells what is counted.
+pub fn agreement(
+    topic: RecallTopic,
+    prompt: &str,
+    reply: &str,
+    description: &str,
+) -> Option<Agreement> {
+    let (reply, description) = (words(reply), words(description));
+    let (described, said) = match topic {
+        RecallTopic::People => {
+            let says = says_people(&reply)?;
+            (usize::from(says == mentions_people(&description)), 1)
+        }
+        RecallTopic::Colours => {
+            let (said, known) = (colours(&reply), colours(&description));
+            (said.intersection(&known).count(), said.len())
+        }
+        RecallTopic::Scene => {
+            let prompt = words(prompt);
+            let (asked, known) = (content(&prompt), content(&description));
+            let said = content(&reply);
+            let new = || said.difference(&asked);
+            (new().filter(|word| known.contains(*word)).count(), new().count())
+        }
+    };
+    (said > 0).then_some(Agreement { described, said })
+}
+
+/// Whether two replies about one image contradict each other; `None` where that cannot be told.
+/// [`TopicFigures::contradiction`] tells what does.
+pub fn contradicts(topic: RecallTopic, first: &str, later: &str) -> Option<bool> {
+    let (first, later) = (words(first), words(later));
+    match topic {
+        RecallTopic::People => Some(says_people(&first)? != says_people(&later)?),
+        RecallTopic::Colours => {
+            let (first, later) = (colours(&first), colours(&later));
+            let both = !first.is_empty() && !later.is_empty();
+            both.then(|| first.is_disjoint(&later))
+        }
+        RecallTopic::Scene => None,
     }
 }
 

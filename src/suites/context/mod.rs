@@ -2,6 +2,7 @@
 //! it saw? The same facts are asked after histories that differ in one thing each.
 
 mod history;
+pub mod recall;
 mod steps;
 
 use std::path::PathBuf;
@@ -59,8 +60,8 @@ pub struct ContextSuite {
 impl ContextSuite {
     /// Asks `scenarios` as `options` say. The condition X needs at least two of them.
     pub fn new(scenarios: Vec<Illustrated>, options: ContextOptions) -> Self {
-        let asked: Vec<_> = scenarios.iter().map(|it| it.scenario.clone()).collect();
-        let steps = Steps::new(&asked, &options.conditions, &options.distractors);
+        let facts = scenarios.iter().map(|it| it.scenario.facts.len());
+        let steps = Steps::new(facts, &options.conditions, &options.distractors);
         let mut suite = Self { scenarios, options, steps, items: Vec::new() };
         suite.items = (0..suite.steps.all.len()).map(|index| suite.item(index)).collect();
         suite
@@ -118,10 +119,8 @@ impl ContextSuite {
         }
         let Some(own) = self.scenarios.get(step.scenario) else { return Ok(Vec::new()) };
         let mut messages = Vec::new();
-        for (turn, place) in
-            self.steps.conversation(step.scenario, step.distractors).iter().enumerate()
-        {
-            let Some(reply) = replies.get(place) else { return Err(incomplete(turn)) };
+        let heard = self.steps.heard(step.scenario, step.distractors, replies)?;
+        for (turn, reply) in heard.into_iter().enumerate() {
             let (images, text) = match turn {
                 0 => (self.shown(step).map(|shown| shown.image.clone()), DESCRIBE),
                 turn => (None, self.turn(step.scenario, turn - 1)),
@@ -262,17 +261,6 @@ fn assistant(text: &str) -> Message {
 fn probe(fact: &Fact, suffix: &str) -> String {
     let suffix = suffix.replace("{options}", &fact.options.join(", "));
     if suffix.is_empty() { fact.question.clone() } else { format!("{}\n{suffix}", fact.question) }
-}
-
-fn incomplete(turn: usize) -> Box<Outcome> {
-    let what = if turn == 0 {
-        "the image was not described".to_owned()
-    } else {
-        format!("turn {turn} has no reply")
-    };
-    Box::new(Outcome::Skipped {
-        reason: format!("the conversation before it is incomplete: {what}"),
-    })
 }
 
 #[cfg(test)]

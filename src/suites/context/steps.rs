@@ -1,6 +1,11 @@
 //! The order of a context test: which steps there are, and what each builds on.
 
-use crate::{dataset::scenario::Scenario, results::Part, scoring::context::Condition};
+use super::super::Replies;
+use crate::{
+    results::{Outcome, Part},
+    scoring::context::Condition,
+    vlm::Generation,
+};
 
 /// One thing that is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +32,20 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// The steps for `conditions` after each of the numbers of turns in `distractors`, ascending.
+    /// The steps for `conditions` after each of the numbers of turns in `distractors`, ascending;
+    /// `facts` are how many each scenario has.
     ///
     /// Single-turn probes come first. The conversation then goes on turn by turn; where it has
     /// one of the lengths its facts are asked, each from the same history. What keeps only the
     /// words of the conversation follows.
-    pub fn new(scenarios: &[Scenario], conditions: &[Condition], distractors: &[usize]) -> Self {
+    pub fn new(
+        facts: impl IntoIterator<Item = usize>,
+        conditions: &[Condition],
+        distractors: &[usize],
+    ) -> Self {
         let mut steps = Self { all: Vec::new(), conversations: Vec::new() };
-        for (index, scenario) in scenarios.iter().enumerate() {
-            steps.push_scenario(index, scenario, conditions, distractors);
+        for (scenario, facts) in facts.into_iter().enumerate() {
+            steps.push_scenario(scenario, facts, conditions, distractors);
         }
         steps
     }
@@ -45,24 +55,41 @@ impl Steps {
         self.conversations.get(scenario).and_then(|all| all.get(..=turns)).unwrap_or_default()
     }
 
+    /// The replies to the description and to the first `turns` turns of a scenario.
+    ///
+    /// # Errors
+    /// How a step ends that builds on them where one is missing.
+    pub fn heard<'a>(
+        &self,
+        scenario: usize,
+        turns: usize,
+        replies: &'a Replies,
+    ) -> Result<Vec<&'a Generation>, Box<Outcome>> {
+        let places = self.conversation(scenario, turns).iter().enumerate();
+        places.map(|(turn, place)| replies.get(place).ok_or_else(|| incomplete(turn))).collect()
+    }
+
     /// The place of the probe that the step at `index` repeats.
     pub fn repeated(&self, index: usize) -> Option<usize> {
         let again = self.all.get(index).filter(|step| step.part == Part::Repeat)?;
-        let first = Step { part: Part::Probe, ..*again };
-        self.all[..index].iter().rposition(|step| *step == first)
+        self.earlier(index, Step { part: Part::Probe, ..*again })
+    }
+
+    /// The place of `step` before the step at `index`.
+    pub fn earlier(&self, index: usize, step: Step) -> Option<usize> {
+        self.all.get(..index)?.iter().rposition(|earlier| *earlier == step)
     }
 
     fn push_scenario(
         &mut self,
-        index: usize,
-        scenario: &Scenario,
+        scenario: usize,
+        facts: usize,
         conditions: &[Condition],
         distractors: &[usize],
     ) {
-        let facts = scenario.facts.len();
         let has = |condition| conditions.contains(&condition);
         let step = |part, condition, distractors, fact| Step {
-            scenario: index,
+            scenario,
             part,
             condition,
             distractors,
@@ -101,4 +128,15 @@ impl Steps {
         }
         self.conversations.push(conversation);
     }
+}
+
+fn incomplete(turn: usize) -> Box<Outcome> {
+    let what = if turn == 0 {
+        "the image was not described".to_owned()
+    } else {
+        format!("turn {turn} has no reply")
+    };
+    Box::new(Outcome::Skipped {
+        reason: format!("the conversation before it is incomplete: {what}"),
+    })
 }

@@ -49,13 +49,14 @@ fn a_later_reply_can_contradict_the_first() {
         recalled("a", 0, true, "blue"),
         recalled("b", 0, false, "green"),
         recalled("b", 0, true, "brown"),
+        recalled("b", 0, true, "green"),
         recalled("a", 1, false, "No, nobody."),
         recalled("a", 1, true, "There was a woman."),
         recalled("a", 2, false, "A street."),
         recalled("a", 2, true, "A forest."),
     ]);
     let of = |topic| counts(figures.by_topic[&topic].contradiction);
-    assert_eq!(of(RecallTopic::Colours), (1, 2));
+    assert_eq!(of(RecallTopic::Colours), (1, 3));
     assert_eq!(of(RecallTopic::People), (1, 1));
     assert_eq!(of(RecallTopic::Scene), (0, 0));
 }
