@@ -87,7 +87,7 @@
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
-//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs` — what a suite measures
+//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs`, `results/comparison.rs` — what a suite measures
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
 //! - `report/table.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out

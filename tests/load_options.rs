@@ -80,3 +80,28 @@ fn an_option_that_no_chosen_model_heeds_is_wrong_usage() {
     assert!(run.error().contains("expected float32, float16 or bfloat16"), "{run:#?}");
     place.run(&["ask", "--model", &model, "--num-crops", "0", "Why?"]).ended(2);
 }
+
+/// What a run's questions were answered, and what of it came from a cache.
+fn answers_and_cached(options: &[&str]) -> (Vec<Value>, Vec<u64>, Vec<bool>) {
+    let place = Place::with_questions(4);
+    let model = place.checkpoint(TINY);
+    let run = place.vqa(&[model.to_str().unwrap()], &[&["--max-tokens", "4"], options].concat());
+    assert!(matches!(run.status, Some(0 | 1)), "{run:#?}");
+    let results = place.results();
+    let questions = results["models"][0]["questions"].as_array().unwrap();
+    let answers = questions.iter().map(|question| question["raw"].clone()).collect();
+    let cached = |question: &Value| question["usage"]["cached_tokens"].as_u64().unwrap();
+    let encodes = |question: &Value| question["timings_ms"]["vision"].as_f64() > Some(0.0);
+    (answers, questions.iter().map(cached).collect(), questions.iter().map(encodes).collect())
+}
+
+#[test]
+fn a_run_without_cache_computes_everything_anew_and_answers_the_same() {
+    // All images of the small dataset have one content.
+    let (answers, cached, encodes) = answers_and_cached(&[]);
+    assert!(cached[0] == 0 && cached[1..].iter().all(|&tokens| tokens > 0), "{cached:?}");
+    assert_eq!(encodes, [true, false, false, false]);
+    let (anew, cached, encodes) = answers_and_cached(&["--no-cache"]);
+    assert_eq!((cached, encodes), (vec![0; 4], vec![true; 4]));
+    assert!(anew == answers && answers.iter().all(Value::is_string), "{answers:?}");
+}

@@ -55,17 +55,16 @@ impl Asked<'_> {
         let whole = model.tokenize(&chat, self.images, false)?.token_ids;
         let following = whole.strip_prefix(self.token_ids).ok_or(NoPlace::OtherPrompt)?;
         let mut tokens: Vec<u32> = following.iter().map(|&id| id as u32).collect();
-        match tokens.iter().position(|id| self.stop_ids.contains(id)) {
-            Some(end) => tokens.truncate(end + 1),
-            None => {
-                let is_blank = |id: &u32| {
-                    model.tokenizer().decode(&[*id]).is_ok_and(|text| text.trim().is_empty())
-                };
-                while tokens.last().is_some_and(is_blank) {
-                    tokens.pop();
-                }
-                tokens.extend(self.end);
+        if let Some(end) = tokens.iter().position(|id| self.stop_ids.contains(id)) {
+            tokens.truncate(end + 1);
+        } else {
+            let blank = |id: &u32| {
+                model.tokenizer().decode(&[*id]).is_ok_and(|text| text.trim().is_empty())
+            };
+            while tokens.last().is_some_and(blank) {
+                tokens.pop();
             }
+            tokens.extend(self.end);
         }
         if tokens.is_empty() { Err(NoPlace::Nothing) } else { Ok(tokens) }
     }

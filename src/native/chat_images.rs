@@ -1,7 +1,7 @@
 //! The images of one chat: each file read once for its content, each content decoded and
 //! encoded at most once, and not at all where its features are kept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use mlx_rs::{Array, error::Exception};
 
@@ -53,19 +53,14 @@ impl ChatImages {
         for path in chat.images() {
             let bytes = read_image(path)?;
             let content = ContentHash::of(&bytes);
-            let layout = match opened.images.get(&content) {
-                Some(image) => image.layout(),
-                None => {
-                    let image = match cache.get(content) {
-                        Some(image) => Image::Seen(image),
-                        None => Image::New(model.process(decode_rgb(&bytes, path)?.view())?),
-                    };
-                    let layout = image.layout();
-                    opened.images.insert(content, image);
-                    layout
-                }
+            let image = match opened.images.entry(content) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(match cache.get(content) {
+                    Some(image) => Image::Seen(image),
+                    None => Image::New(model.process(decode_rgb(&bytes, path)?.view())?),
+                }),
             };
-            opened.shown.push((content, layout));
+            opened.shown.push((content, image.layout()));
         }
         Ok(opened)
     }

@@ -140,12 +140,11 @@ impl VisionLanguageModel for NativeModel {
 
         let model = &self.architecture;
         let mut answer = Answer::new(model.tokenizer().detokenizer(), on_text);
+        let on_token = |id| answer.push(id);
         let whole = Prompt { segments: &segments, features, held };
         let Generated { tokens, candidates, prompt_cache } =
-            generate::generate(model, whole, &candidates, &self.stop, options, |id| {
-                answer.push(id)
-            })
-            .map_err(compute)?;
+            generate::generate(model, whole, &candidates, &self.stop, options, on_token)
+                .map_err(compute)?;
         let answer = answer.finish()?;
         if let Some(cache) = prompt_cache.filter(|_| self.keeps) {
             self.prefix.keep(segments, cache);

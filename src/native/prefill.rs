@@ -1,4 +1,4 @@
-//! A prompt through the decoder, segment by segment; see [`segments`](super::segments).
+//! A prompt through the decoder, segment by segment; see [`segments`].
 
 use mlx_rs::{Array, error::Exception, ops::indexing::TryIndexOp, transforms};
 

@@ -1,5 +1,5 @@
 //! Keys and values of the last prompt, for one that begins alike. Why reusing them changes
-//! no bit of an answer is said in [`segments`](super::segments).
+//! no bit of an answer is said in [`segments`].
 
 use super::{
     models::decoder::DecoderCache,

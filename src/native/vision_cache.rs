@@ -39,7 +39,8 @@ impl VisionCache {
         Self { limit, bytes: 0, entries, by_use, clock: 0 }
     }
 
-    /// Bytes of all features.
+    /// Bytes of all features. MLX's allocator may have put each of them into a buffer that
+    /// is up to two pages larger.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

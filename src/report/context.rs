@@ -1,16 +1,20 @@
 //! The part of the table that the context test alone has.
 
 use super::{
-    layout::{Align, Column, Grid},
+    layout::{Align, Column, Grid, labelled},
     table::Look,
     text::escape,
     units::{bytes, percent, percent_digits},
 };
 use crate::{
-    results::{AboutContext, ContextJudgement, Figures, ModelReport, Part, RunReport},
+    results::{
+        AboutContext, ContextJudgement, Figures, ModelComparison, ModelReport, Part, RunReport,
+    },
     scoring::{
         Interval,
-        context::{Condition, ContextFigures, Corrected, ParseCounts, Proportion, Retention},
+        context::{
+            Comparison, Condition, ContextFigures, Corrected, ParseCounts, Proportion, Retention,
+        },
     },
 };
 
@@ -90,6 +94,22 @@ pub(super) fn details(figures: &ContextFigures) -> Vec<(&'static str, Vec<String
         ("weighed", weighed(figures)),
         ("replies", replies(figures)),
     ]
+}
+
+/// Which of two models is better, a line for each pair.
+pub(super) fn comparisons(pairs: &[ModelComparison], label: usize, look: Look) -> Vec<String> {
+    let line = |pair: &ModelComparison| {
+        let Comparison { condition, scenarios, difference, p } = pair.comparison;
+        let than = if difference < 0.0 { "worse" } else { "better" };
+        let points = percent_digits(difference.abs());
+        let parts = [
+            format!("{} {points} points {than} than {}", escape(&pair.first), escape(&pair.second)),
+            format!("under {condition} over {scenarios} scenarios"),
+            format!("p = {p:.3}"),
+        ];
+        labelled("compared", label, &parts, look.width)
+    };
+    pairs.iter().flat_map(line).collect()
 }
 
 /// A reply and what was made of it, in a line.

@@ -216,7 +216,7 @@ pub(super) fn judged(raw: &str, described: &Described, about: &AboutDescription)
         let missed: Vec<_> =
             missed.filter_map(|(fact, _)| fact.stated_by.first().map(String::as_str)).collect();
         if !missed.is_empty() {
-            parts.push(format!("not {}", missed.join(", ")));
+            parts.push(format!("misses {}", missed.join(", ")));
         }
     }
     parts.extend(remarks(&described.checks).into_iter().map(str::to_owned));

@@ -42,6 +42,7 @@ pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
         lines.extend(details(model, look));
     }
     lines.push(String::new());
+    lines.extend(context::comparisons(&report.comparisons, LABEL, look));
     lines.extend(ending(report, place, look));
     lines.join("\n") + "\n"
 }

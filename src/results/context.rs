@@ -101,8 +101,12 @@ pub struct HistoryCheck {
 
 /// The figures of a context test; `not_asked` more steps were planned.
 pub fn figures(questions: &[QuestionResult], not_asked: usize) -> ContextFigures {
-    let observations: Vec<_> = questions.iter().filter_map(observation).collect();
-    ContextFigures::of(&observations, evidence(questions, not_asked), BOOTSTRAP_SEED)
+    ContextFigures::of(&observations(questions), evidence(questions, not_asked), BOOTSTRAP_SEED)
+}
+
+/// The probes of a context test.
+pub fn observations(questions: &[QuestionResult]) -> Vec<Observation> {
+    questions.iter().filter_map(observation).collect()
 }
 
 fn about(question: &QuestionResult) -> Option<&AboutContext> {

@@ -4,12 +4,15 @@ pub(crate) mod conversed;
 pub(crate) mod described;
 
 use super::{
-    About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelStatus,
-    ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
+    About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelComparison,
+    ModelStatus, ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
 };
 use crate::{
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory},
-    scoring::{Scored, VqaScores},
+    scoring::{
+        Scored, VqaScores,
+        context::{Comparison, Condition},
+    },
     vlm::{FinishReason, LoadOptions, Loaded, Timings, Usage},
 };
 
@@ -65,6 +68,20 @@ pub(crate) fn failed_run() -> Vec<Entry> {
     events.push(ended(ModelStatus::Completed));
     events.push(Event::RunFinished { status: RunStatus::Completed });
     entries(events)
+}
+
+/// Two models of a context test.
+pub(crate) fn comparison() -> ModelComparison {
+    ModelComparison {
+        first: tiny(),
+        second: "llava_tiny".to_owned(),
+        comparison: Comparison {
+            condition: Condition::A,
+            scenarios: 12,
+            difference: 0.05,
+            p: 0.25,
+        },
+    }
 }
 
 fn tiny() -> String {

@@ -1,6 +1,7 @@
 //! What happened: events as they come, the journal that keeps them, and the
 //! report that is rebuilt from them. `README.md` here documents `results.json`.
 
+pub mod comparison;
 pub mod context;
 pub mod describe_figures;
 pub mod description;
@@ -18,6 +19,7 @@ pub mod spread;
 pub mod summary;
 pub mod vqa_figures;
 
+pub use comparison::ModelComparison;
 pub use context::{AboutContext, AskedFact, ContextJudgement, ContextSettings, HistoryCheck, Part};
 pub use describe_figures::DescribeFigures;
 pub use description::{AboutDescription, Described, Subject};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Event, ModelStatus, ModelUnderTest, Provenance, QuestionResult, ResultsError,
-    RunSettings, RunStatus, Summary, summary::Course,
+    Entry, Event, ModelComparison, ModelStatus, ModelUnderTest, Provenance, QuestionResult,
+    ResultsError, RunSettings, RunStatus, Summary, comparison::comparisons, summary::Course,
 };
 use crate::{memory::CleanupRecord, vlm::Loaded};
 
@@ -30,6 +30,9 @@ pub struct RunReport {
     pub provenance: Option<Provenance>,
     /// The models, in the order they ran.
     pub models: Vec<ModelReport>,
+    /// What tells them apart, pair by pair; empty where the suite does not compare.
+    #[serde(default)]
+    pub comparisons: Vec<ModelComparison>,
 }
 
 /// What was asked for and when.
@@ -169,13 +172,15 @@ impl ReportBuilder {
     /// The report of what was seen so far.
     pub fn build(&self) -> RunReport {
         let settings = self.settings.as_ref();
+        let models: Vec<_> = self.models.iter().map(|model| model.report(settings)).collect();
         RunReport {
             schema: SCHEMA.to_owned(),
             schema_version: SCHEMA_VERSION,
             status: self.status.unwrap_or(RunStatus::Interrupted),
             run: self.run_section(),
             provenance: self.provenance.clone(),
-            models: self.models.iter().map(|model| model.report(settings)).collect(),
+            comparisons: comparisons(&models),
+            models,
         }
     }
 

@@ -21,7 +21,7 @@ pub fn shipped() -> Vec<PathBuf> {
 /// The shipped models, and families, tiles and precisions that are not among them.
 pub fn models() -> Vec<PathBuf> {
     let fixtures = ["idefics3_8bit", "smolvlm_float16_mlx", "llava_next_4bit_mixed"];
-    shipped().into_iter().chain(fixtures.map(|name| checkpoint(name))).collect()
+    shipped().into_iter().chain(fixtures.map(checkpoint)).collect()
 }
 
 pub fn warm(folder: &Path) -> NativeModel {
@@ -47,7 +47,7 @@ pub fn assistant(text: &str) -> Message {
 }
 
 pub fn chat_of<const N: usize>(messages: [Message; N]) -> Chat {
-    Chat { messages: messages.to_vec() }
+    Chat { messages: messages.into() }
 }
 
 pub struct Pair {

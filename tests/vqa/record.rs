@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::support::{Place, TINY, each};
+use crate::support::{Place, Small, TINY, each};
 
 #[test]
 fn a_run_leaves_its_events_its_report_and_its_log() {
@@ -70,6 +70,9 @@ fn a_report_says_what_ran_on_what_and_what_came_of_every_question() {
         for time in ["preprocess", "prefill", "time_to_first_token"] {
             assert!(question["timings_ms"][time].as_f64() > Some(0.0), "{time}: {question}");
         }
+        // All images of the small dataset have one content, which is encoded once.
+        let encodes = question["position"] == 1;
+        assert_eq!(question["timings_ms"]["vision"].as_f64() > Some(0.0), encodes, "{question}");
     }
     // The two images have one content, so it is encoded once.
     let questions = &results["models"][0]["questions"];
@@ -144,4 +147,34 @@ fn a_report_is_there_after_the_first_of_two_models() {
     assert_eq!(each(&results["models"], "status"), ["completed"]);
     crate::interrupt::signal(&run, libc::SIGINT);
     assert_eq!(run.wait_with_output().unwrap().status.code(), Some(130));
+}
+
+#[test]
+fn questions_about_one_image_are_asked_together_and_reported_in_their_own_order() {
+    let place = Place::new();
+    let mut dataset = Small::of(6);
+    for (question, image) in dataset.questions.iter_mut().zip([1, 2, 1, 3, 2, 1]) {
+        question["image_id"] = image.into();
+    }
+    for (annotation, image) in dataset.annotations.iter_mut().zip([1, 2, 1, 3, 2, 1]) {
+        annotation["image_id"] = image.into();
+    }
+    dataset.write(&place.path("small"));
+    let model = place.scripted("model", "default = 'yes'");
+    place.vqa(&[&model], &["-n", "6", "--cleanup-every", "2"]).ended(0);
+    let asked: Vec<_> = place
+        .events_named("question_started")
+        .iter()
+        .map(|event| event["position"].as_u64().unwrap())
+        .collect();
+    assert_eq!(asked, [1, 3, 6, 2, 5, 4]);
+    let questions = &place.results()["models"][0]["questions"];
+    assert_eq!(each(questions, "position"), [1, 2, 3, 4, 5, 6]);
+    // Clean-ups count questions as they are asked.
+    let cleaned: Vec<_> = place
+        .events_named("cleaned_up")
+        .iter()
+        .map(|event| event["record"]["before_question"].clone())
+        .collect();
+    assert_eq!(cleaned, [3.into(), 5.into(), Value::Null]);
 }

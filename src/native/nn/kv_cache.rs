@@ -147,4 +147,28 @@ mod tests {
         cache.update_and_fetch(&ramp(0, 10), &ramp(0, 10)).unwrap();
         assert_eq!(cache.arrays().next().unwrap().dim(2), 512);
     }
+
+    #[test]
+    fn a_cache_cut_back_and_given_other_room_is_one_that_was_made_so() {
+        for (written, room) in [(300, 300), (300, 900), (700, 300)] {
+            let mut used = KvCache::with_capacity(300);
+            used.update_and_fetch(&ramp(0, 200), &ramp(1, 200)).unwrap();
+            used.update_and_fetch(&ramp(2, written - 200), &ramp(3, written - 200)).unwrap();
+            used.truncate(200);
+            let mut used = used.with_room_for(room).unwrap();
+            let mut new = KvCache::with_capacity(room);
+            new.update_and_fetch(&ramp(0, 200), &ramp(1, 200)).unwrap();
+            assert!(used.has_room_for(room) && new.has_room_for(room));
+            for (keys, values) in [(ramp(4, 30), ramp(5, 30)), (ramp(6, 800), ramp(7, 800))] {
+                let found = used.update_and_fetch(&keys, &values).unwrap();
+                let expected = new.update_and_fetch(&keys, &values).unwrap();
+                assert!(found.0.eq_values(&expected.0).unwrap());
+                assert!(found.1.eq_values(&expected.1).unwrap());
+                for (found, expected) in used.arrays().zip(new.arrays()) {
+                    assert_eq!(found.shape(), expected.shape());
+                    assert_eq!(found.strides(), expected.strides());
+                }
+            }
+        }
+    }
 }
