@@ -5,6 +5,7 @@
 //! ```toml
 //! default = "yes"                  # for questions that nothing below matches
 //! # load_error = "…"  load_crash = "segv"  load_hang = true  load_panic = "…"
+//! # loses = "history"              # or ends (of earlier turns), images, pixels: never gets them
 //!
 //! [[answer]]
 //! question = "What colour"         # part of the last turn's text
@@ -26,8 +27,10 @@
 //! is to weigh, what the script says is probable and everything else is not.
 
 mod faults;
+mod loss;
 
 use std::{
+    borrow::Cow,
     fs, io,
     path::{Path, PathBuf},
     thread,
@@ -36,7 +39,10 @@ use std::{
 
 use serde::Deserialize;
 
-use self::faults::{Crash, hang};
+use self::{
+    faults::{Crash, hang},
+    loss::Loss,
+};
 use crate::{
     sha256,
     vlm::{
@@ -77,6 +83,7 @@ struct Script {
     load_crash: Option<Crash>,
     load_panic: Option<String>,
     load_hang: bool,
+    loses: Option<Loss>,
     answer: Vec<Answer>,
 }
 
@@ -152,6 +159,8 @@ impl VisionLanguageModel for ScriptedModel {
     ) -> Result<Generation, ModelError> {
         let start = Instant::now();
         self.asked += 1;
+        let loses = self.script.loses;
+        let chat = &*loses.map_or(Cow::Borrowed(chat), |loss| loss.of(chat));
         let answer = self.answer_to(chat);
         answer.fail()?;
         let text = match (answer.empty, answer.echo) {
@@ -159,7 +168,11 @@ impl VisionLanguageModel for ScriptedModel {
             (_, true) => chat.messages.last().map(text_of).unwrap_or_default(),
             _ => answer.text,
         };
-        let images = chat.images().map(|path| digest(path)).collect::<Result<_, _>>()?;
+        let shown = |path: &PathBuf| {
+            let substitute = loses.and_then(Loss::substitute);
+            substitute.map_or_else(|| digest(path), Ok)
+        };
+        let images = chat.images().map(shown).collect::<Result<_, _>>()?;
         Ok(say(&text, chat, options, on_text, images, start))
     }
 }

@@ -82,6 +82,23 @@ fn a_model_that_cannot_read_an_image_has_no_result() {
 }
 
 #[test]
+fn a_backend_that_gives_the_model_less_than_it_was_sent_is_found_out() {
+    for (lost, checks) in [
+        ("history", &["history", "image_count"][..]),
+        ("ends", &["history"]),
+        ("pixels", &["substitute_image"]),
+        ("images", &["image_count", "identical_description", "unreadable"]),
+    ] {
+        let script = |scenes: &[_]| Script::of_perfect_memory(scenes).losing(lost);
+        let (run, place) = SMALL.run(script, &[]);
+        assert!(run.ended(1).stdout.contains("INVALID"), "{lost}");
+        let figures = figures(&place);
+        assert_eq!(failed_checks(&figures), checks, "{lost}");
+        assert!(figures["strict"]["retention"]["value"].is_null(), "{lost}");
+    }
+}
+
+#[test]
 fn a_run_that_is_interrupted_is_on_record_and_is_no_result() {
     let place = Place::new();
     let scenes = SMALL.scenes();

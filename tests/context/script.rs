@@ -66,6 +66,12 @@ impl Script {
         Self::new("Of course.").describing(scenes).knowing("image", scenes).reading(scenes)
     }
 
+    /// A model that never gets `what` it is sent.
+    pub fn losing(mut self, what: &str) -> Self {
+        self.0 = format!("loses = '{what}'\n{}", self.0);
+        self
+    }
+
     /// An answer for chats of which each of `conditions` holds.
     pub fn with(mut self, conditions: &[(&str, &str)], answer: &str) -> Self {
         self.0 += "[[answer]]\n";

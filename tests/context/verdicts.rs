@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::script::{Script, Test, failed_checks, figures};
+use crate::{
+    script::{SMALL, Script, Test, failed_checks, figures},
+    support::Place,
+};
 
 /// As the program is called without options.
 const FULL: Test = Test { scenarios: 12, facts: 5, distractors: ("0,2,6", 6) };
@@ -203,4 +206,25 @@ fn what_was_seen_but_left_out_of_the_description_is_lost_with_the_image() {
         |condition: &str| &figures["strict"]["by_condition"][condition]["accuracy"]["value"];
     assert_eq!(["A", "B", "E"].map(accuracy), [&json!(1.0), &json!(0.0), &json!(1.0)]);
     assert_eq!(figures["strict"]["self_consistency"]["denominator"], 0);
+}
+
+#[test]
+fn models_are_compared_pair_by_pair_if_their_results_are_valid() {
+    let (place, scenes) = (Place::new(), SMALL.scenes());
+    let forgets = Script::new("Of course.").describing(&scenes).knowing("shown", &scenes);
+    let models = [
+        ("keeps", Script::of_perfect_memory(&scenes)),
+        ("forgets", forgets),
+        ("blind", Script::new("yes").describing(&scenes)),
+    ];
+    let models = models.map(|(name, script)| place.scripted(name, script.text()));
+    let arguments = SMALL.arguments(&models.join(","));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let run = place.run(&arguments).ended(1);
+    let expected = json!([{
+        "first": "keeps", "second": "forgets", "condition": "A",
+        "scenarios": 3, "difference": 1.0, "p": 0.25,
+    }]);
+    assert_eq!(place.results()["comparisons"], expected);
+    assert!(run.stdout.contains("keeps 100.0 points better than forgets"), "{run:#?}");
 }

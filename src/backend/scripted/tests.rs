@@ -114,3 +114,25 @@ fn of_the_candidates_what_the_script_says_is_the_probable_one() {
     let weighed = model.generate(&chat, &options, &mut |_| {}).unwrap().candidates;
     assert!(weighed[1].per_token() > weighed[0].per_token());
 }
+
+#[test]
+fn a_model_may_lose_what_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let cat = folder.path().join("cat.png");
+    std::fs::write(&cat, "pixels").unwrap();
+    let long = "Here is a picture of a cat.";
+    let chat = Chat { messages: vec![Message::user([cat], long), Message::user([], "And?")] };
+    let got = |lost: &str| {
+        let mut model = scripted(&format!("default = 'yes'\nloses = '{lost}'")).unwrap();
+        model.generate(&chat, &GenerationOptions::default(), &mut |_| {}).unwrap()
+    };
+    assert_eq!(
+        (got("history").prompt.as_str(), got("history").image_sha256.len()),
+        ("user: And?\n", 0)
+    );
+    assert_eq!(got("ends").prompt, "user: <image> Here is a picture of\nuser: And?\n");
+    assert_eq!(got("images").prompt, format!("user: {long}\nuser: And?\n"));
+    assert_eq!(got("images").usage.image_tokens, 0);
+    let blank = got("pixels").image_sha256;
+    assert!(blank.len() == 1 && blank[0] != sha256::of_bytes(b"pixels"));
+}

@@ -36,11 +36,9 @@ pub(crate) fn conversed_run() -> Vec<Entry> {
     let answers = |probe: &Probe| {
         let (right, last) = (probe.right(), probe.fact + 1 == FACTS);
         match probe.condition {
-            Condition::S | Condition::E => Some(right),
-            Condition::A if probe.turns == 0 => Some(right),
-            Condition::A if last && probe.scenario > 0 => None,
-            Condition::A if probe.is_absent() && probe.scenario == 0 => Some(0),
-            Condition::A => Some(right),
+            Condition::A if probe.turns > 0 && last && probe.scenario > 0 => None,
+            Condition::A if probe.turns > 0 && probe.is_absent() && probe.scenario == 0 => Some(0),
+            Condition::S | Condition::A | Condition::E => Some(right),
             Condition::B => (!last).then_some(right),
             Condition::N => None,
             Condition::X => Some(0),
