@@ -138,7 +138,7 @@ fn a_prompt_that_leaves_no_room_is_refused_with_both_numbers() {
     let mut refusal = |images: &[usize], max_tokens| {
         let error = model.generate(&chat(images, "describe"), &options(max_tokens), &mut |_| {});
         match error {
-            Err(ModelError::Prompt(message)) => message,
+            Err(ModelError::TooLong(message)) => message,
             other => panic!("{other:?}"),
         }
     };

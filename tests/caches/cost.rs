@@ -100,7 +100,7 @@ fn a_question_that_fails_leaves_what_it_did_not_touch_and_nothing_half_done() {
     let error = pair.warm.generate(&missing, &options(2), &mut |_| {}).unwrap_err();
     assert!(matches!(&error, ModelError::Image(text) if text.contains("no/such.png")), "{error}");
     let error = pair.warm.generate(&good, &options(5000), &mut |_| {}).unwrap_err();
-    assert!(matches!(error, ModelError::Prompt(_)));
+    assert!(matches!(error, ModelError::TooLong(_)));
     assert_eq!(pair.warm.held_bytes(), held);
     assert!(pair.ask(&good, &everything(3)).usage.cached_tokens > 0);
 }
