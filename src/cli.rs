@@ -19,6 +19,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// No context window holds more turns about something else.
+const MOST_TURNS: usize = 10_000;
+
 const AFTER_HELP: &str = "Examples:
   vlm-test vqa                                     ask the shipped model 20 questions
   vlm-test vqa --models smolvlm,phi35_vision       compare two models
@@ -149,7 +152,7 @@ pub struct ContextArgs {
     #[arg(long, value_name = "N", value_parser = positive)]
     pub facts: Option<usize>,
     /// After how many turns about something else to ask; several separated by commas
-    #[arg(long, value_name = "N", value_delimiter = ',', num_args = 1.., default_value = "0,2,6")]
+    #[arg(long, value_name = "N", value_delimiter = ',', num_args = 1.., default_value = "0,2,6", value_parser = turns)]
     pub distractors: Vec<usize>,
     /// Histories to ask under, see below; several separated by commas [default: all]
     #[arg(long, value_name = "LETTER", value_delimiter = ',', num_args = 1..)]
@@ -297,6 +300,13 @@ fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(value) if value > 0 => Ok(value),
         _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+fn turns(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(value) if value <= MOST_TURNS => Ok(value),
+        _ => Err(format!("expected a whole number of at most {MOST_TURNS}")),
     }
 }
 

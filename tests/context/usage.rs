@@ -37,7 +37,9 @@ fn numbers_out_of_range_are_refused_with_the_range() {
     for option in ["--facts", "--scenarios", "--max-tokens"] {
         assert!(refused(&[option, "0"]).error().contains(option), "{option}");
     }
-    assert!(refused(&["--distractors", "two"]).error().contains("--distractors"));
+    for turns in ["two", "10001", "0,100000000000"] {
+        assert!(refused(&["--distractors", turns]).error().contains("--distractors"), "{turns}");
+    }
 }
 
 #[test]
