@@ -1,5 +1,7 @@
 //! The parts of the table and of the live lines that the recall of photos alone has.
 
+use std::iter::repeat;
+
 use super::{
     context::{share, turns},
     layout::{Align, Column, Grid, labelled},
@@ -16,8 +18,10 @@ use crate::{
 
 /// Photos whose replies are shown; `results.json` has them all.
 const PHOTOS_SHOWN: usize = 12;
-/// Most lines of a description, or of the answers to one question.
-const LINES: usize = 4;
+/// Most lines of a description.
+const DESCRIPTION_LINES: usize = 4;
+/// Most lines of an answer.
+const ANSWER_LINES: usize = 3;
 /// Columns before a photo's replies.
 const LABEL: usize = 15;
 const TOPICS: [RecallTopic; 3] = [RecallTopic::Colours, RecallTopic::People, RecallTopic::Scene];
@@ -129,9 +133,9 @@ fn of_photo(replies: &[QuestionResult], look: Look) -> Vec<String> {
     };
     let file = first.image.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("–");
     let mut lines = vec![truncate(&format!("  {} {}", about.photo, escape(file)), look.width)];
-    let mut add = |label: &str, parts: &[String]| {
-        let told = labelled(&format!("    {label}"), LABEL, parts, look.width);
-        lines.extend(cut(told, look.width));
+    let mut add = |label: &str, text: String, most: usize| {
+        let told = labelled(&format!("    {label}"), LABEL, &[text], look.width);
+        lines.extend(cut(told, most, look.width));
     };
     let of = |part, topic| {
         let wanted = move |it: &&QuestionResult| {
@@ -139,17 +143,23 @@ fn of_photo(replies: &[QuestionResult], look: Look) -> Vec<String> {
         };
         replies.iter().filter(wanted)
     };
-    let described: Vec<_> = of(Part::Describe, None).map(reply).collect();
-    add("described", &described);
+    for description in of(Part::Describe, None) {
+        let (remarks, text) = reply(description);
+        let text = if remarks.is_empty() { text } else { format!("{remarks}: {text}") };
+        add("described", text, DESCRIPTION_LINES);
+    }
     for topic in TOPICS {
-        add(name(topic), &answers(of(Part::Probe, Some(topic))));
+        let answers = answers(of(Part::Probe, Some(topic))).into_iter();
+        for (answer, label) in answers.zip([name(topic)].into_iter().chain(repeat(""))) {
+            add(label, answer, ANSWER_LINES);
+        }
     }
     lines
 }
 
 /// The different answers to one question, each with the numbers of turns after which it came.
 fn answers<'a>(replies: impl Iterator<Item = &'a QuestionResult>) -> Vec<String> {
-    let mut told: Vec<(String, Vec<String>)> = Vec::new();
+    let mut told: Vec<((String, String), Vec<String>)> = Vec::new();
     for question in replies {
         let after = question.recall().map_or_else(String::new, |it| it.distractors.to_string());
         let reply = reply(question);
@@ -158,24 +168,23 @@ fn answers<'a>(replies: impl Iterator<Item = &'a QuestionResult>) -> Vec<String>
             None => told.push((reply, vec![after])),
         }
     }
-    let line = |(reply, turns): (String, Vec<String>)| {
+    let line = |((remarks, text), turns): ((String, String), Vec<String>)| {
         let unit = if turns == ["1"] { "turn" } else { "turns" };
-        format!("after {} {unit}: {reply}", turns.join(", "))
+        let remarks = if remarks.is_empty() { remarks } else { format!(" ({remarks})") };
+        format!("after {} {unit}{remarks}: {text}", turns.join(", "))
     };
     told.into_iter().map(line).collect()
 }
 
-/// What was said, and what can be told of it.
-fn reply(question: &QuestionResult) -> String {
+/// What can be told of a reply, and the reply.
+fn reply(question: &QuestionResult) -> (String, String) {
     let (Outcome::Answered { raw, .. }, Some(judgement)) = (&question.outcome, question.recalled())
     else {
-        return "no answer".to_owned();
+        return (String::new(), "no answer".to_owned());
     };
     // Lines are broken anew.
     let text = raw.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut parts = vec![format!("“{}”", escape(&text))];
-    parts.extend(remarks(judgement));
-    parts.join(", ")
+    (remarks(judgement).join(", "), format!("“{}”", escape(&text)))
 }
 
 fn remarks(judgement: &RecallJudgement) -> Vec<String> {
@@ -191,10 +200,10 @@ fn remarks(judgement: &RecallJudgement) -> Vec<String> {
     [by_itself, agreement, contradicts].into_iter().flatten().collect()
 }
 
-/// The first lines of a longer text, with a sign that there is more.
-fn cut(mut lines: Vec<String>, columns: usize) -> Vec<String> {
-    if lines.len() > LINES {
-        lines.truncate(LINES);
+/// The first `most` lines of a longer text, with a sign that there is more.
+fn cut(mut lines: Vec<String>, most: usize, columns: usize) -> Vec<String> {
+    if lines.len() > most {
+        lines.truncate(most);
         if let Some(last) = lines.last_mut() {
             *last = truncate(&format!("{last} …"), columns);
         }

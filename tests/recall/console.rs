@@ -62,7 +62,10 @@ fn the_final_table_and_the_progress_of_a_run() {
 fn with_json_standard_output_is_the_report_and_nothing_else() {
     let (run, place) = run(&["--json"]);
     assert_eq!(run.json(), place.results());
-    assert!(run.stderr.contains("after 1 turn: “Purple.”"), "{run:#?}");
+    assert!(
+        run.stderr.contains("after 1 turn (0 of 1 as described, contradicts the first): “Purple.”"),
+        "{run:#?}"
+    );
 }
 
 #[test]
