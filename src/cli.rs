@@ -31,8 +31,8 @@ const AFTER_HELP: &str = "Examples:
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
 
-Exit status: 0 all answered, 1 a question failed, 2 wrong usage, 3 could not test,
-70 internal error, 130 interrupted.";
+Exit status: 0 all answered, 1 a question failed or a result is invalid,
+2 wrong usage, 3 could not test, 70 internal error, 130 interrupted.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

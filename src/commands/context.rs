@@ -8,7 +8,10 @@ use std::{fs, path::Path};
 use super::suite_run::{self, Prepared};
 use crate::{
     cli::ContextArgs,
-    dataset::scenario::{self, ANNOTATIONS, Scenario, SceneOptions},
+    dataset::{
+        DatasetError,
+        scenario::{self, ANNOTATIONS, Scenario, SceneOptions},
+    },
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
     results::{ContextSettings, DatasetProvenance, RunDir, sha256_file},
@@ -61,7 +64,11 @@ fn scenarios(args: &ContextArgs, turns: usize) -> Result<Vec<Scenario>, CommandE
             SceneOptions { seed: args.seed, scenarios: args.scenarios, facts, distractors: turns };
         return Ok(scenario::scenes(&options)?);
     }
-    Ok(scenario::read(Path::new(&args.dataset), args.seed, turns)?)
+    scenario::read(Path::new(&args.dataset), args.seed, turns).map_err(|error| {
+        let is_no_folder = matches!(error, DatasetError::NotAFolder(_));
+        let error = CommandError::from(error);
+        if is_no_folder { error.hint("scenes and recall need no folder") } else { error }
+    })
 }
 
 fn facts(scenarios: &[Scenario]) -> usize {

@@ -12,8 +12,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     Problem,
+    layout::Look,
     live::{self, Progress},
-    table::{self, Look},
+    table,
     text::escape_keeping_lines,
 };
 use crate::results::{Entry, Event, RunReport};

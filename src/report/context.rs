@@ -1,8 +1,8 @@
 //! The part of the table that the context test alone has.
 
 use super::{
-    layout::labelled,
-    table::{self, Look},
+    layout::{Look, labelled},
+    overview::grid,
     text::escape,
     units::{bytes, percent, percent_digits},
 };
@@ -32,7 +32,7 @@ pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
         ("false memory", 3),
         ("peak", 2),
     ];
-    table::grid(report, columns, overview_row, look)
+    grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 9] {

@@ -1,8 +1,9 @@
 //! The parts of the table and of the live lines that descriptions alone have.
 
 use super::{
-    layout::{Align, Column, Grid},
-    table::{self, Look, missing},
+    layout::{Align, Column, Grid, Look},
+    outcomes::missing,
+    overview::grid,
     text::escape,
     units::{bytes, milliseconds, percent},
 };
@@ -24,7 +25,7 @@ const GROUPS_SHOWN: usize = 5;
 /// One line per model.
 pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
     let columns = [("described", 0), ("sound", 4), ("recall", 3), ("tokens/s", 1), ("peak", 2)];
-    table::grid(report, columns, overview_row, look)
+    grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 6] {

@@ -1,13 +1,28 @@
 //! Columns and wrapped lines for a terminal of a given width, wide characters
 //! counted as what they are.
 
-use super::{
-    table::Look,
-    text::{truncate, width},
-};
+use console::Style;
+
+use super::text::{truncate, width};
 
 /// Blank columns between two columns of a grid.
 const GAP: usize = 2;
+
+/// How a table is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Columns there are.
+    pub width: usize,
+    /// Whether colour codes are understood.
+    pub colour: bool,
+}
+
+impl Look {
+    /// Styled only where colour codes are understood.
+    pub(super) fn style(self) -> Style {
+        Style::new().force_styling(self.colour)
+    }
+}
 
 /// On which side a column keeps its blanks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

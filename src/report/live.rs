@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    context, describe, recall,
-    table::failure,
+    context, describe,
+    outcomes::failure,
+    recall,
     text::{escape, truncate, width},
     units::{bytes, clock, milliseconds, percent},
 };

@@ -10,6 +10,8 @@ pub mod json;
 pub mod layout;
 pub mod live;
 pub mod models;
+mod outcomes;
+mod overview;
 pub mod problem;
 mod recall;
 pub mod table;
@@ -19,6 +21,6 @@ mod vqa;
 
 pub use console::{Console, ConsoleOptions, Verbosity};
 pub use download::Downloads;
+pub use layout::Look;
 pub use models::ModelRow;
 pub use problem::Problem;
-pub use table::Look;

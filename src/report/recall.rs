@@ -4,8 +4,8 @@ use std::iter::repeat;
 
 use super::{
     context::{share, turns},
-    layout::{Align, Column, Grid, labelled},
-    table::Look,
+    layout::{Look, labelled},
+    overview::grid,
     text::{escape, truncate},
     units::{bytes, percent},
 };
@@ -28,19 +28,14 @@ const TOPICS: [RecallTopic; 3] = [RecallTopic::Colours, RecallTopic::People, Rec
 
 /// One line per model.
 pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
-    let column = |heading, rank| Column { heading, align: Align::Right, rank };
-    let mut grid = Grid::new(&[
-        Column { heading: "model", align: Align::Left, rank: 0 },
-        column("photos", 0),
-        column(name(RecallTopic::Colours), 3),
-        column(name(RecallTopic::People), 2),
-        column(name(RecallTopic::Scene), 4),
-        column("peak", 1),
-    ]);
-    for model in &report.models {
-        grid.row(overview_row(model));
-    }
-    grid.headed_lines(look)
+    let columns = [
+        ("photos", 0),
+        (name(RecallTopic::Colours), 3),
+        (name(RecallTopic::People), 2),
+        (name(RecallTopic::Scene), 4),
+        ("peak", 1),
+    ];
+    grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 6] {

@@ -1,39 +1,22 @@
 //! The table that ends a run: one line per model, then what stands behind it.
 
-use console::Style;
-
 use super::{
     context, describe,
-    layout::{Align, Column, Grid, labelled},
+    layout::{Look, labelled},
+    outcomes::failure,
     recall,
     text::escape,
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
     vqa,
 };
 use crate::results::{
-    Figures, ModelReport, ModelStatus, Outcome, RunReport, RunStatus, Summary,
-    summary::{CleanupTotals, OutcomeCounts},
+    Figures, ModelReport, ModelStatus, RunReport, RunStatus, Summary, summary::CleanupTotals,
 };
 
 /// Columns before the parts of a detail line.
 const LABEL: usize = 13;
 /// Different failures told per model; `results.json` has them all.
 const FAILURES_SHOWN: usize = 3;
-
-/// How a table is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// Columns there are.
-    pub width: usize,
-    /// Whether colour codes are understood.
-    pub colour: bool,
-}
-
-impl Look {
-    pub(super) fn style(self) -> Style {
-        Style::new().force_styling(self.colour)
-    }
-}
 
 /// The whole table with a final newline. `place` is the run's folder.
 pub fn render(report: &RunReport, place: Option<&str>, look: Look) -> String {
@@ -56,23 +39,6 @@ fn overview(report: &RunReport, look: Look) -> Vec<String> {
         Some(Figures::Recall { .. }) => recall::overview(report, look),
         Some(Figures::Vqa(_)) | None => vqa::overview(report, look),
     }
-}
-
-/// A line a model: its name, then `columns`, each a heading and its rank, as `row` fills them.
-pub(super) fn grid<const CELLS: usize>(
-    report: &RunReport,
-    columns: impl IntoIterator<Item = (&'static str, u8)>,
-    row: impl Fn(&ModelReport) -> [String; CELLS],
-    look: Look,
-) -> Vec<String> {
-    let model = Column { heading: "model", align: Align::Left, rank: 0 };
-    let figure = |(heading, rank)| Column { heading, align: Align::Right, rank };
-    let columns: Vec<_> = [model].into_iter().chain(columns.into_iter().map(figure)).collect();
-    let mut grid = Grid::new(&columns);
-    for model in &report.models {
-        grid.row(row(model));
-    }
-    grid.headed_lines(look)
 }
 
 fn details(model: &ModelReport, look: Look) -> Vec<String> {
@@ -116,18 +82,6 @@ fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
     }
 }
 
-pub(super) fn missing(counts: OutcomeCounts) -> impl Iterator<Item = String> {
-    let named = [
-        (counts.empty, "empty"),
-        (counts.error, "failed"),
-        (counts.timed_out, "timed out"),
-        (counts.crashed, "crashed"),
-        (counts.skipped, "skipped"),
-        (counts.not_asked, "not asked"),
-    ];
-    named.into_iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"))
-}
-
 /// One line per different failure, how often it came first.
 fn failures(model: &ModelReport) -> Vec<String> {
     let mut counted: Vec<(String, usize)> = Vec::new();
@@ -148,25 +102,6 @@ fn failures(model: &ModelReport) -> Vec<String> {
         parts.push(format!("{more} × others, see results.json"));
     }
     parts
-}
-
-/// Why there is no score, where that needs saying.
-pub(super) fn failure(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Answered { .. } | Outcome::Empty { .. } => None,
-        Outcome::Error { message, .. } => Some(message.clone()),
-        Outcome::TimedOut { limit_ms } => {
-            Some(format!("no answer within {}", milliseconds(*limit_ms as f64)))
-        }
-        Outcome::Crashed { signal: Some(signal), detail, .. } => {
-            Some(format!("killed by signal {signal} {detail}").trim_end().to_owned())
-        }
-        Outcome::Crashed { exit_code, detail, .. } => {
-            let code = exit_code.map_or_else(|| "unknown".to_owned(), |code| code.to_string());
-            Some(format!("worker ended with exit code {code} {detail}").trim_end().to_owned())
-        }
-        Outcome::Skipped { reason } => Some(reason.clone()),
-    }
 }
 
 fn speed(summary: &Summary) -> Vec<String> {
@@ -199,12 +134,16 @@ fn time(summary: &Summary) -> Vec<String> {
 
 fn memory(summary: &Summary) -> Vec<String> {
     let Some(memory) = summary.memory else { return Vec::new() };
-    vec![
+    let mut parts = vec![
         format!("peak {}", bytes(memory.peak_bytes)),
         format!("weights {}", bytes(memory.baseline_bytes)),
         format!("a question up to {}", bytes(memory.peak_delta_bytes)),
-        format!("growth {}", signed_bytes(memory.active_growth_bytes)),
-    ]
+    ];
+    if memory.held_bytes > 0 {
+        parts.push(format!("of it kept for later ones {}", bytes(memory.held_bytes)));
+    }
+    parts.push(format!("growth {}", signed_bytes(memory.active_growth_bytes)));
+    parts
 }
 
 fn cleanups(totals: &CleanupTotals) -> Vec<String> {

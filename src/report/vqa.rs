@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    table::{self, Look, missing},
+    layout::Look,
+    outcomes::missing,
+    overview::grid,
     text::escape,
     units::{bytes, percent, percent_digits},
 };
@@ -16,7 +18,7 @@ use crate::{
 pub(super) fn overview(report: &RunReport, look: Look) -> Vec<String> {
     let columns =
         [("answered", 3), ("vqa-official", 0), ("95 % interval", 4), ("tokens/s", 1), ("peak", 2)];
-    table::grid(report, columns, overview_row, look)
+    grid(report, columns, overview_row, look)
 }
 
 fn overview_row(model: &ModelReport) -> [String; 6] {
