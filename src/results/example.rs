@@ -28,6 +28,17 @@ pub(crate) fn entries(events: impl IntoIterator<Item = Event>) -> Vec<Entry> {
     events.into_iter().enumerate().map(entry).collect()
 }
 
+/// A run of every suite.
+pub(crate) fn every_suite() -> [Vec<Entry>; 5] {
+    [
+        complete_run(),
+        described::described_run(),
+        conversed::conversed_run(),
+        conversed::blind_run(),
+        recalled::recalled_run(),
+    ]
+}
+
 /// Eight questions for `smolvlm_tiny`, none for `smolvlm_2b`, which is skipped.
 pub(crate) fn complete_run() -> Vec<Entry> {
     let mut events = vec![started(8), model_started(), loaded()];

@@ -28,33 +28,14 @@ fn run(more: &[&str]) -> (Run, Place) {
     (place.run(&[&fixed[..], &output, more].concat()).ended(1), place)
 }
 
-/// `text` with every time made the same.
-fn redacted(text: &str) -> String {
-    let mut lines: Vec<String> = text.lines().map(redacted_line).collect();
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-fn redacted_line(line: &str) -> String {
-    let words: Vec<&str> = line.split(' ').collect();
-    let is_figure = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
-    let redact = |(at, word): (usize, &&str)| match words.get(at + 1) {
-        Some(&("ms" | "s" | "µs" | "tokens/s")) if is_figure(word) => "[time]".to_owned(),
-        Some(&"%") if is_figure(word) && words.get(at + 2) == Some(&"of") => "[share]".to_owned(),
-        _ => (*word).to_owned(),
-    };
-    let line: Vec<String> = words.iter().enumerate().map(redact).collect();
-    line.join(" ").replace("[time] ms", "[time]").replace("[time] s", "[time]")
-}
-
 #[test]
 fn the_final_table_and_the_progress_of_a_run() {
     insta::with_settings!({ snapshot_path => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots"), prepend_module_to_snapshot => false, omit_expression => true }, {
         let (normal, _) = run(&[]);
-        assert_snapshot!("recall_table", redacted(&normal.stdout));
-        assert_snapshot!("recall_progress", redacted(&normal.stderr));
+        assert_snapshot!("recall_table", Run::redacted(&normal.stdout));
+        assert_snapshot!("recall_progress", Run::redacted(&normal.stderr));
         let (verbose, _) = run(&["--verbose"]);
-        assert_snapshot!("recall_verbose", redacted(&verbose.stderr));
+        assert_snapshot!("recall_verbose", Run::redacted(&verbose.stderr));
     });
 }
 

@@ -68,13 +68,7 @@ fn a_run_of_recall() {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in 36..120 {
-        for run in [
-            example::complete_run(),
-            example::described::described_run(),
-            example::conversed::conversed_run(),
-            example::conversed::blind_run(),
-            example::recalled::recalled_run(),
-        ] {
+        for run in example::every_suite() {
             for line in plain(&run, columns).lines() {
                 // A path is for copying: it is never cut.
                 let is_path = line.starts_with("results");

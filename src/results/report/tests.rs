@@ -9,13 +9,7 @@ use crate::results::{Journal, example, read_journal};
 
 #[test]
 fn a_report_survives_its_json_form() {
-    for run in [
-        example::complete_run(),
-        example::described::described_run(),
-        example::conversed::conversed_run(),
-        example::conversed::blind_run(),
-        example::recalled::recalled_run(),
-    ] {
+    for run in example::every_suite() {
         let report = RunReport::from_events(&run);
         let back: RunReport = serde_json::from_str(&report.to_json().unwrap()).unwrap();
         assert_eq!(back, report);
@@ -113,13 +107,7 @@ fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn every_field_is_documented_and_every_documented_field_exists() {
     let mut written = BTreeSet::new();
-    for run in [
-        example::complete_run(),
-        example::described::described_run(),
-        example::conversed::conversed_run(),
-        example::conversed::blind_run(),
-        example::recalled::recalled_run(),
-    ] {
+    for run in example::every_suite() {
         let mut report = RunReport::from_events(&run);
         report.comparisons = vec![example::comparison()];
         paths(&serde_json::to_value(&report).unwrap(), "", &mut written);

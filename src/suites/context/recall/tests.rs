@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     dataset::scenario,
     scoring::context::Agreement,
-    vlm::{Content, FinishReason, Timings, Usage},
+    vlm::{Content, Usage},
 };
 
 fn suite(distractors: &[usize]) -> RecallSuite {
@@ -21,17 +21,9 @@ fn suite(distractors: &[usize]) -> RecallSuite {
 
 fn reply(answer: &str) -> Generation {
     Generation {
-        answer: answer.into(),
-        finish_reason: FinishReason::Stop,
-        prompt: String::new(),
-        prompt_token_ids: Vec::new(),
-        token_ids: Vec::new(),
-        logprobs: Vec::new(),
-        candidates: Vec::new(),
-        read_back: None,
         image_sha256: vec!["a.png".to_owned()],
         usage: Usage { image_tokens: 1, ..Usage::default() },
-        timings: Timings::default(),
+        ..Generation::saying(answer)
     }
 }
 
