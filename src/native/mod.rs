@@ -1,6 +1,7 @@
 //! Native MLX inference of a checkpoint in Hugging Face layout.
 
 pub mod answer;
+mod answer_opening;
 pub mod candidates;
 pub mod chat_images;
 pub mod chat_template;

@@ -12,6 +12,7 @@ use mlx_rs::error::Exception;
 use super::{
     LoadError,
     answer::Answer,
+    answer_opening::answer_opening,
     candidates::Asked,
     chat_images::{ChatImages, Features},
     checkpoint::Checkpoint,
@@ -38,6 +39,8 @@ const FEATURE_LIMIT: u64 = 256 << 20;
 pub struct NativeModel {
     architecture: Architecture,
     stop: BTreeSet<u32>,
+    /// What opens an answer, where no token ends a turn.
+    opening: Option<Vec<i32>>,
     /// The tokenizer's `eos_token`.
     end: Option<u32>,
     model_type: String,
@@ -61,6 +64,7 @@ impl NativeModel {
         let end = eos.and_then(|token| architecture.tokenizer().id(token));
         let keeps = !options.no_cache;
         Ok(Self {
+            opening: answer_opening(&architecture, &stop),
             architecture,
             stop,
             end,
@@ -209,13 +213,20 @@ impl NativeModel {
         model.tokenizer().spell(&ids).map_err(|error| ModelError::Compute(error.to_string()))
     }
 
+    /// Whether a turn ends with the last of `ids`.
+    fn ends_turn(&self, ids: &[i32]) -> bool {
+        let last = ids.last().and_then(|id| u32::try_from(*id).ok());
+        last.is_some_and(|id| self.stop.contains(&id))
+            || self.opening.as_ref().is_some_and(|opening| ids.ends_with(opening))
+    }
+
     fn cut(&self, token_ids: &[i32], images: &ChatImages) -> Vec<Segment> {
         let model = &self.architecture;
         segments::cut(
             token_ids,
             &images.in_prompt(model),
             |id| model.is_image_position(id),
-            |id| u32::try_from(id).is_ok_and(|id| self.stop.contains(&id)),
+            |ids| self.ends_turn(ids),
         )
     }
 

@@ -4,7 +4,8 @@
 //! a prompt are not bit for bit those of two passes. That is why a prompt is *always* run
 //! segment by segment, whether or not anything is kept. Where a segment ends depends on the
 //! tokens up to there and on the next one alone: before the first and after the last position
-//! of each image, after a token that ends a turn, and after [`PREFILL_CHUNK`] tokens.
+//! of each image, after a token that ends a turn (or after those that open an answer, where a
+//! template ends turns with no token), and after [`PREFILL_CHUNK`] tokens.
 //!
 //! What a pass over a segment computes is then a function of
 //! 1. its token ids, the content of its image and which rows of the image's features it
@@ -64,19 +65,20 @@ pub struct ShownImage {
     pub positions: usize,
 }
 
-/// Cuts a prompt's `ids` into segments. Its image positions are those of `images`, in order.
+/// Cuts a prompt's `ids` into segments. Its image positions are those of `images`, in order;
+/// `ends_turn` gets all ids up to the one that may end a turn.
 pub fn cut(
     ids: &[i32],
     images: &[ShownImage],
     is_image_position: impl Fn(i32) -> bool,
-    ends_turn: impl Fn(i32) -> bool,
+    ends_turn: impl Fn(&[i32]) -> bool,
 ) -> Vec<Segment> {
     let mut images = images.iter().filter(|image| image.positions > 0);
     let mut cutter = Cutter::default();
     // The image being shown and how many of its rows have been.
     let mut shown: Option<(ShownImage, usize)> = None;
-    for &id in ids {
-        let mut ends = ends_turn(id);
+    for (place, &id) in ids.iter().enumerate() {
+        let mut ends = ends_turn(&ids[..=place]);
         if is_image_position(id) {
             if shown.is_none() {
                 cutter.cut();

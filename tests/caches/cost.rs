@@ -37,6 +37,24 @@ fn only_the_first_of_five_questions_on_one_image_encodes_and_prefills_it() {
 }
 
 #[test]
+fn another_question_after_the_same_talk_runs_no_turn_but_the_last_again() {
+    for folder in models() {
+        let mut model = warm(&folder);
+        let first = user(&[0], "Describe the image in one sentence.");
+        let asked = chat_of([first.clone()]);
+        let opened = ask(&mut model, &asked, &options(2)).usage.prompt_tokens;
+        let mut after = |question| {
+            let said = assistant("There is one shape.");
+            let chat = chat_of([first.clone(), said, user(&[], question)]);
+            ask(&mut model, &chat, &options(2)).usage
+        };
+        after("What color is the circle?");
+        let usage = after("How many shapes are there?");
+        assert!(usage.cached_tokens >= opened, "{}: {opened}, {usage:?}", folder.display());
+    }
+}
+
+#[test]
 fn an_image_that_comes_back_after_another_is_prefilled_but_not_encoded() {
     for folder in models() {
         let mut model = warm(&folder);
