@@ -52,6 +52,20 @@ impl Message {
         Self { role: Role::User, content }
     }
 
+    /// An answer of the model, as a later turn finds it.
+    pub fn assistant(text: impl Into<String>) -> Self {
+        Self { role: Role::Assistant, content: vec![Content::Text { text: text.into() }] }
+    }
+
+    /// Its texts, a line each.
+    pub fn text(&self) -> String {
+        let texts = self.content.iter().filter_map(|part| match part {
+            Content::Text { text } => Some(text.as_str()),
+            Content::Image { .. } => None,
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
     /// Paths of the images this message shows, in order.
     pub fn images(&self) -> impl Iterator<Item = &PathBuf> {
         self.content.iter().filter_map(|part| match part {

@@ -165,7 +165,7 @@ impl VisionLanguageModel for ScriptedModel {
         answer.fail()?;
         let text = match (answer.empty, answer.echo) {
             (true, _) => String::new(),
-            (_, true) => chat.messages.last().map(text_of).unwrap_or_default(),
+            (_, true) => chat.messages.last().map(Message::text).unwrap_or_default(),
             _ => answer.text,
         };
         let shown = |path: &PathBuf| {
@@ -187,10 +187,10 @@ impl Answer {
         let holds = |part: &Option<String>, found: &dyn Fn(&str) -> bool| {
             part.as_ref().is_none_or(|part| found(part))
         };
-        holds(&self.question, &|part| text_of(last).contains(part))
+        holds(&self.question, &|part| last.text().contains(part))
             && holds(&self.shown, &|part| shows(last, part))
             && holds(&self.image, &|part| chat.messages.iter().any(|it| shows(it, part)))
-            && holds(&self.history, &|part| earlier.iter().any(|it| text_of(it).contains(part)))
+            && holds(&self.history, &|part| earlier.iter().any(|it| it.text().contains(part)))
     }
 
     fn fail(&self) -> Result<(), ModelError> {
@@ -260,14 +260,6 @@ fn digest(path: &Path) -> Result<String, ModelError> {
 /// What the script says is likely, in one token; nothing else is.
 fn weigh(candidate: &str, said: &str) -> CandidateScore {
     CandidateScore { logprob: if candidate == said { -0.1 } else { -10.0 }, tokens: 1 }
-}
-
-fn text_of(message: &Message) -> String {
-    let texts = message.content.iter().filter_map(|part| match part {
-        Content::Text { text } => Some(text.as_str()),
-        Content::Image { .. } => None,
-    });
-    texts.collect::<Vec<_>>().join("\n")
 }
 
 fn render(chat: &Chat) -> String {

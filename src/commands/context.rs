@@ -129,11 +129,7 @@ fn prepare(
     let introduction = introduction(args, &settings);
     Ok(Prepared {
         introduction,
-        dataset: DatasetProvenance {
-            total_questions: annotated,
-            selected_questions: facts,
-            ..provenance(args, &images)?
-        },
+        dataset: provenance(args, &images, annotated, facts)?,
         suite: Box::new(ContextSuite::new(scenarios, options)),
         seed: args.seed,
         max_tokens: args.max_tokens,
@@ -144,8 +140,13 @@ fn prepare(
     })
 }
 
-/// Where the facts come from, without their number.
-fn provenance(args: &ContextArgs, drawn: &Path) -> Result<DatasetProvenance, CommandError> {
+/// Where the facts come from, of whose `annotated` `facts` are asked.
+fn provenance(
+    args: &ContextArgs,
+    drawn: &Path,
+    annotated: usize,
+    facts: usize,
+) -> Result<DatasetProvenance, CommandError> {
     let is_drawn = args.dataset == SCENES;
     let folder = Path::new(&args.dataset);
     let annotations = folder.join(ANNOTATIONS);
@@ -155,8 +156,8 @@ fn provenance(args: &ContextArgs, drawn: &Path) -> Result<DatasetProvenance, Com
         name: if is_drawn { SCENES.to_owned() } else { name_of(&args.dataset) },
         root: root.to_string_lossy().into_owned(),
         split: String::new(),
-        total_questions: 0,
-        selected_questions: 0,
+        total_questions: annotated,
+        selected_questions: facts,
         questions_sha256: None,
         annotations_sha256: digest,
     })

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::models::Architecture;
-use crate::vlm::{Chat, Content, Message, Role};
+use crate::vlm::{Chat, Message};
 
 /// The tokens that `model`'s template writes before an answer, such as those of ` ASSISTANT:`.
 /// `None` where it closes answers with a token of `stop_ids`, which parts the turns already, or
 /// where nothing stands before an answer.
 pub fn answer_opening(model: &Architecture, stop_ids: &BTreeSet<u32>) -> Option<Vec<i32>> {
-    let text = Content::Text { text: "b".to_owned() };
     let asked = vec![Message::user([], "a")];
-    let answered = [asked.clone(), vec![Message { role: Role::Assistant, content: vec![text] }]];
+    let answered = [asked.clone(), vec![Message::assistant("b")]];
     let ids = |messages, opens| {
         let chat = model.tokenize(&Chat { messages }, &[], opens).ok()?;
         Some(chat.token_ids)

@@ -10,7 +10,7 @@ use super::{
     prefill::Prefilled,
     segments::PREFILL_CHUNK,
 };
-use crate::vlm::{CandidateScore, Chat, Content, Message, Role};
+use crate::vlm::{CandidateScore, Chat, Message};
 
 /// A prompt that candidates may follow.
 pub struct Asked<'a> {
@@ -49,9 +49,8 @@ impl Asked<'_> {
     /// # Errors
     /// [`NoPlace`] where the template has no place for the answer behind the prompt.
     pub fn tokens(&self, model: &Architecture, candidate: &str) -> Result<Vec<u32>, NoPlace> {
-        let text = Content::Text { text: candidate.to_owned() };
         let mut chat = self.chat.clone();
-        chat.messages.push(Message { role: Role::Assistant, content: vec![text] });
+        chat.messages.push(Message::assistant(candidate));
         let whole = model.tokenize(&chat, self.images, false)?.token_ids;
         let following = whole.strip_prefix(self.token_ids).ok_or(NoPlace::OtherPrompt)?;
         let mut tokens: Vec<u32> = following.iter().map(|&id| id as u32).collect();

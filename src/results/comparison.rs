@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Figures, ModelReport, context};
 use crate::scoring::context::{Comparison, Condition, compare};
 
-/// Decides the permutations; the figures are the same whenever they are computed.
-const SEED: u64 = 0;
-
 /// How much better one model did than another, scenario by scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelComparison {
@@ -38,7 +35,7 @@ pub fn comparisons(models: &[ModelReport]) -> Vec<ModelComparison> {
             Some(ModelComparison {
                 first: first.name.clone(),
                 second: second.name.clone(),
-                comparison: compare(a, b, Condition::A, SEED)?,
+                comparison: compare(a, b, Condition::A, context::RESAMPLING_SEED)?,
             })
         })
         .collect()

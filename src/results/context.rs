@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{About, Judgement, QuestionResult, evidence::evidence};
 use crate::scoring::context::{Condition, ContextFigures, Observation, Parse};
 
-/// Decides the resampling of the figures. They are the same whenever they are computed.
-const BOOTSTRAP_SEED: u64 = 0;
+/// Decides the resampling of figures. They are the same whenever they are computed.
+pub(super) const RESAMPLING_SEED: u64 = 0;
 
 /// What a context test asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ pub struct HistoryCheck {
 
 /// The figures of a context test; `not_asked` more steps were planned.
 pub fn figures(questions: &[QuestionResult], not_asked: usize) -> ContextFigures {
-    ContextFigures::of(&observations(questions), evidence(questions, not_asked), BOOTSTRAP_SEED)
+    ContextFigures::of(&observations(questions), evidence(questions, not_asked), RESAMPLING_SEED)
 }
 
 /// The probes of a context test.

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, HistoryCheck, Judgement, Part, QuestionResult, evidence::evidence};
+use super::{
+    About, HistoryCheck, Judgement, Part, QuestionResult, context::RESAMPLING_SEED,
+    evidence::evidence,
+};
 use crate::scoring::context::{Agreement, RecallFigures, RecallReply, RecallTopic, Said};
-
-/// Decides the resampling of the figures. They are the same whenever they are computed.
-const BOOTSTRAP_SEED: u64 = 0;
 
 /// What one step of the recall of photos is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct RecallJudgement {
 /// The figures of the recall of photos; `not_asked` more steps were planned.
 pub fn figures(questions: &[QuestionResult], not_asked: usize) -> RecallFigures {
     let replies: Vec<_> = questions.iter().filter_map(reply).collect();
-    RecallFigures::of(&replies, evidence(questions, not_asked), BOOTSTRAP_SEED)
+    RecallFigures::of(&replies, evidence(questions, not_asked), RESAMPLING_SEED)
 }
 
 /// A description or an answer from memory as the figures see it, with a reply or without.

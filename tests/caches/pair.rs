@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use vlm_test::{
     native::NativeModel,
-    vlm::{
-        Chat, Content, Generation, GenerationOptions, LoadOptions, Message, Role,
-        VisionLanguageModel,
-    },
+    vlm::{Chat, Generation, GenerationOptions, LoadOptions, Message, VisionLanguageModel},
 };
 
 use crate::support_native::{ask, checkpoint, image};
@@ -43,7 +40,7 @@ pub fn user(images: &[usize], text: &str) -> Message {
 }
 
 pub fn assistant(text: &str) -> Message {
-    Message { role: Role::Assistant, content: vec![Content::Text { text: text.to_owned() }] }
+    Message::assistant(text)
 }
 
 pub fn chat_of<const N: usize>(messages: [Message; N]) -> Chat {

@@ -2,7 +2,7 @@
 
 use crate::{
     results::HistoryCheck,
-    vlm::{Chat, Content, Generation, Message},
+    vlm::{Chat, Generation},
 };
 
 /// Compares `chat` with what the model says it got. `expected` are the SHA-256 of the chat's
@@ -26,7 +26,7 @@ fn turns_found(chat: &Chat, prompt: &str) -> usize {
     let mut rest = prompt.as_str();
     let mut found = 0;
     for message in &chat.messages {
-        let text = without_spaces(&text_of(message));
+        let text = without_spaces(&message.text());
         let Some((_, behind)) = rest.split_once(text.as_str()) else { continue };
         rest = behind;
         found += 1;
@@ -38,26 +38,14 @@ fn without_spaces(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace()).collect()
 }
 
-fn text_of(message: &Message) -> String {
-    let texts = message.content.iter().filter_map(|part| match part {
-        Content::Text { text } => Some(text.as_str()),
-        Content::Image { .. } => None,
-    });
-    texts.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vlm::{Role, Usage};
-
-    fn said(role: Role, text: &str) -> Message {
-        Message { role, content: vec![Content::Text { text: text.into() }] }
-    }
+    use crate::vlm::{Message, Usage};
 
     fn chat() -> Chat {
         let first = Message::user(["a.png".into()], "Describe it.");
-        let turns = [said(Role::Assistant, "A red  dot."), said(Role::User, "Which colour?")];
+        let turns = [Message::assistant("A red  dot."), Message::user([], "Which colour?")];
         Chat { messages: [first].into_iter().chain(turns).collect() }
     }
 

@@ -11,11 +11,12 @@ use self::steps::{Step, Steps};
 use super::{Item, Prompt, Replies, Suite};
 use crate::{
     dataset::scenario::{Fact, Scenario},
-    results::{About, AboutContext, AskedFact, ContextJudgement, Judgement, Outcome, Part},
-    scoring::context::{self, Condition, Parse},
-    vlm::{
-        CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions, Message, Role,
+    results::{
+        About, AboutContext, AskedFact, ContextJudgement, Judgement, Outcome, Part,
+        figures::CONTEXT,
     },
+    scoring::context::{self, Condition, Parse},
+    vlm::{CandidateScore, Chat, FinishReason, Generation, GenerationOptions, Message},
 };
 
 /// Asks for a description: turn 0.
@@ -130,7 +131,7 @@ impl ContextSuite {
                 (0, Some(Condition::E)) => own.scenario.gold.as_str(),
                 _ => reply.answer.trim(),
             };
-            messages.push(assistant(said));
+            messages.push(Message::assistant(said));
         }
         Ok(messages)
     }
@@ -202,7 +203,7 @@ impl ContextSuite {
 
 impl Suite for ContextSuite {
     fn name(&self) -> &'static str {
-        "context"
+        CONTEXT
     }
 
     fn items(&self) -> &[Item] {
@@ -251,10 +252,6 @@ impl Suite for ContextSuite {
 
 fn chosen(option: usize) -> Parse {
     Parse::Chosen { option }
-}
-
-fn assistant(text: &str) -> Message {
-    Message { role: Role::Assistant, content: vec![Content::Text { text: text.to_owned() }] }
 }
 
 /// A question and, on a line of its own, how to answer it.

@@ -3,7 +3,7 @@
 
 use super::{
     super::{Item, Prompt, Replies, Suite},
-    assistant, history,
+    history,
     steps::{Step, Steps},
 };
 use crate::{
@@ -83,7 +83,7 @@ impl RecallSuite {
                 None => Message::user(image.clone(), SEEDING_PROMPT),
                 Some(turn) => Message::user(None, self.turn(step.scenario, turn)),
             });
-            messages.push(assistant(reply.answer.trim()));
+            messages.push(Message::assistant(reply.answer.trim()));
         }
         messages.push(Message::user(None, self.text(step)));
         Ok(Chat { messages })

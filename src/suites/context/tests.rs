@@ -1,7 +1,10 @@
 //! What is sent under each history, from replies that are known.
 
 use super::*;
-use crate::dataset::scenario::{SceneOptions, scenes};
+use crate::{
+    dataset::scenario::{SceneOptions, scenes},
+    vlm::Content,
+};
 
 fn suite(conditions: &[Condition], distractors: &[usize]) -> ContextSuite {
     let turns = distractors.last().copied().unwrap_or_default();
