@@ -24,7 +24,8 @@ use image::{Rgb, RgbImage};
 use vlm_test::{
     native::NativeModel,
     vlm::{
-        Chat, Generation, GenerationOptions, LoadOptions, Message, Precision, VisionLanguageModel,
+        Chat, Generation, GenerationOptions, LoadOptions, Message, Precision, Unobserved,
+        VisionLanguageModel,
     },
 };
 
@@ -91,5 +92,5 @@ fn image() -> PathBuf {
 fn ask(model: &mut NativeModel, image: Option<&Path>, question: &str) -> Generation {
     let chat = Chat { messages: vec![Message::user(image.map(Path::to_owned), question)] };
     let options = GenerationOptions { max_tokens: 10, ..Default::default() };
-    model.generate(&chat, &options, &mut |_| {}).expect("the model answers")
+    model.generate(&chat, &options, &mut Unobserved).expect("the model answers")
 }

@@ -23,7 +23,7 @@
 //! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
 //! What is asked and how it is judged:
-//! - `vlm.rs` — the contract: a chat goes in, a generation comes out
+//! - `vlm.rs`, `vlm/observer.rs` — the contract: a chat goes in, a generation comes out, somebody looks on
 //! - `dataset/mod.rs`, `dataset/error.rs`, `dataset/locate.rs`, `dataset/source.rs` — datasets by name or folder
 //! - `dataset/vqa_v2.rs`, `dataset/json_stream.rs`, `dataset/sampling.rs`, `dataset/coco_images.rs` — VQA v2 files as published, streamed
 //! - `dataset/image_folder.rs` — the images of a plain folder
@@ -59,7 +59,7 @@
 //! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs`, `native/image_processor/llava_next.rs`, `native/image_processor/phi3v.rs` — the processors: from RGB to frames
 //! - `native/image_processor/fields.rs`, `native/image_processor/size.rs` — their configuration files
 //! - `native/image_processor/center_crop.rs`, `native/image_processor/canvas.rs`, `native/image_processor/global_view.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — background, tiles and floats
-//! - `native/segments.rs`, `native/answer_opening.rs`, `native/prefill.rs`, `native/generate.rs`, `native/sampler.rs` — prompts in pieces, decode, choice of tokens
+//! - `native/segments.rs`, `native/answer_opening.rs`, `native/prefill.rs`, `native/generate.rs`, `native/generate_error.rs`, `native/sampler.rs` — prompts in pieces, decode, choice of tokens
 //! - `native/candidates.rs` — how probable given answers are
 //! - `native/chat_images.rs`, `native/vision_cache.rs`, `native/prefix_cache.rs`, `native/content_hash.rs` — what one question leaves for the next
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
@@ -76,7 +76,8 @@
 //!
 //! Memory discipline:
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
-//! - `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
+//! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
+//! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
 //!
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker

@@ -1,9 +1,13 @@
 //! The contract between whoever asks and whoever answers: a [`Chat`] goes in, a
 //! [`Generation`] comes out. Nothing here knows how a model runs.
 
+mod observer;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::observer::{Admission, Need, Observer, OnText, Phase, Unobserved};
 
 /// Who speaks in a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +197,10 @@ pub struct Usage {
     pub cached_tokens: usize,
     /// Tokens generated, the stop token not counted.
     pub completion_tokens: usize,
+    /// Most prompt tokens that were run at once. Kernels round differently for other shapes, so
+    /// it can decide between two tokens that are equally probable.
+    #[serde(default)]
+    pub prefill_chunk: usize,
 }
 
 /// Where the time of one generation went, in milliseconds of wall time.
@@ -333,6 +341,9 @@ pub enum ModelError {
     /// The prompt and the answer do not fit into the model's context window; nothing was cut.
     #[error("{0}")]
     TooLong(String),
+    /// The question does not fit into the memory that is left, or memory ran short over it.
+    #[error("{0}")]
+    Memory(String),
     /// The computation failed; later questions may fail too.
     #[error("{0}")]
     Compute(String),
@@ -340,16 +351,16 @@ pub enum ModelError {
 
 /// What a runner needs from any model.
 pub trait VisionLanguageModel {
-    /// Answers the last turn of `chat`. `on_text` receives the answer piece by
-    /// piece, whole characters only; the pieces join to [`Generation::answer`].
+    /// Answers the last turn of `chat` while `observer` looks on.
     ///
     /// # Errors
-    /// [`ModelError`] says whether image, prompt or computation failed.
+    /// [`ModelError`] says whether image, prompt, memory or computation failed, or what the
+    /// observer stopped it with.
     fn generate(
         &mut self,
         chat: &Chat,
         options: &GenerationOptions,
-        on_text: &mut dyn FnMut(&str),
+        observer: &mut dyn Observer,
     ) -> Result<Generation, ModelError>;
 
     /// Bytes kept for later questions: vision features, keys and values.
@@ -361,5 +372,11 @@ pub trait VisionLanguageModel {
     /// questions are answered does not depend on it, only how long they take.
     fn shrink_caches(&mut self, bytes: u64) {
         let _ = bytes;
+    }
+
+    /// Runs at most `positions` of a prompt at once from now on: fewer need less memory and
+    /// take longer.
+    fn limit_prefill_chunk(&mut self, positions: usize) {
+        let _ = positions;
     }
 }

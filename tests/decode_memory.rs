@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 
 use mlx_rs::memory;
 use support_native::{Ready, architecture, chat, checkpoint, options};
-use vlm_test::native::{generate::generate, prefill::Prompt};
+use vlm_test::{
+    native::{generate::generate, prefill::Prompt},
+    vlm::Unobserved,
+};
 
 #[test]
 fn a_hundred_tokens_need_no_more_memory_than_the_first() {
@@ -20,16 +23,17 @@ fn a_hundred_tokens_need_no_more_memory_than_the_first() {
     let one_buffer = (token_ids.len() + 100) * 16 * 4;
 
     let (mut count, mut early, mut late) = (0, 0, 0);
-    let generated = generate(&model, prompt, &[], &BTreeSet::new(), &options(100), |_| {
-        count += 1;
-        if count == 10 {
-            early = memory::active_memory().unwrap();
-            memory::reset_peak_memory().unwrap();
-        } else if count == 99 {
-            late = memory::active_memory().unwrap();
-        }
-    })
-    .unwrap();
+    let generated =
+        generate(&model, prompt, &[], &BTreeSet::new(), &options(100), &mut Unobserved, |_, _| {
+            count += 1;
+            if count == 10 {
+                early = memory::active_memory().unwrap();
+                memory::reset_peak_memory().unwrap();
+            } else if count == 99 {
+                late = memory::active_memory().unwrap();
+            }
+        })
+        .unwrap();
     let peak = memory::peak_memory().unwrap();
     assert_eq!(generated.tokens.ids.len(), 100);
     // What is in flight differs from moment to moment, but by less than one of the

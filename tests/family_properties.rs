@@ -21,7 +21,7 @@ use vlm_test::{
         prefill::Prompt,
         segments::PREFILL_CHUNK,
     },
-    vlm::{Chat, GenerationOptions},
+    vlm::{Chat, GenerationOptions, Unobserved},
 };
 
 /// A float32 checkpoint of each kind of prompt and decoder.
@@ -90,7 +90,10 @@ fn assert_decoding_equals_one_pass(model: &Architecture, prompt: Ready, count: u
     let options = GenerationOptions { logprobs: usize::MAX, ..options(count) };
     let mut so_far = prompt.embeddings(model);
     let prompt = Prompt::new(&prompt.segments, prompt.features);
-    let tokens = generate(model, prompt, &[], &BTreeSet::new(), &options, |_| {}).unwrap().tokens;
+    let tokens =
+        generate(model, prompt, &[], &BTreeSet::new(), &options, &mut Unobserved, |_, _| {})
+            .unwrap()
+            .tokens;
     assert_eq!(tokens.ids.len(), count);
     for (n, (id, step)) in tokens.ids.iter().zip(&tokens.logprobs).enumerate() {
         let mut found = vec![0.0; step.top.len()];

@@ -11,7 +11,8 @@ use mlx_rs::{Array, Dtype};
 use serde_json::json;
 use support_native::{Copy, Ready, architecture, ask, chat, checkpoint, fixtures, load, options};
 use vlm_test::vlm::{
-    Chat, FinishReason, Generation, GenerationOptions, Message, ModelError, VisionLanguageModel,
+    Chat, FinishReason, Generation, GenerationOptions, Message, ModelError, OnText, Unobserved,
+    VisionLanguageModel,
 };
 
 #[test]
@@ -95,8 +96,9 @@ fn the_pieces_of_an_answer_join_to_it() {
         let mut model = load(&fixture);
         let mut pieces = Vec::new();
         let options = GenerationOptions { temperature: 1.5, ..options(60) };
-        let answer =
-            model.generate(&chat, &options, &mut |piece| pieces.push(piece.to_owned())).unwrap();
+        let answer = model
+            .generate(&chat, &options, &mut OnText(|piece: &str| pieces.push(piece.to_owned())))
+            .unwrap();
         assert_eq!(pieces.concat(), answer.answer, "{fixture}");
         assert!(pieces.iter().all(|piece| !piece.is_empty()), "{fixture}");
         longest = longest.max(pieces.len());
@@ -136,7 +138,8 @@ fn a_stop_token_ends_the_answer_and_counts_as_no_part_of_it() {
 fn a_prompt_that_leaves_no_room_is_refused_with_both_numbers() {
     let mut model = load("smolvlm_float32");
     let mut refusal = |images: &[usize], max_tokens| {
-        let error = model.generate(&chat(images, "describe"), &options(max_tokens), &mut |_| {});
+        let error =
+            model.generate(&chat(images, "describe"), &options(max_tokens), &mut Unobserved);
         match error {
             Err(ModelError::TooLong(message)) => message,
             other => panic!("{other:?}"),
@@ -157,7 +160,7 @@ fn the_last_token_that_fits_is_allowed() {
     let prompt = ask(&mut model, &chat, &options(1)).usage.prompt_tokens;
     let answer = ask(&mut model, &chat, &options(1024 - prompt));
     assert!(answer.token_ids.len() <= 1024 - prompt);
-    assert!(model.generate(&chat, &options(1025 - prompt), &mut |_| {}).is_err());
+    assert!(model.generate(&chat, &options(1025 - prompt), &mut Unobserved).is_err());
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn an_image_that_cannot_be_read_is_an_error_of_the_image_and_of_no_later_questio
     let before = ask(&mut model, &good, &options(4)).token_ids;
     for path in ["no/such/picture.png", "Cargo.toml"] {
         let chat = Chat { messages: vec![Message::user([PathBuf::from(path)], "describe")] };
-        let error = model.generate(&chat, &options(4), &mut |_| {}).unwrap_err();
+        let error = model.generate(&chat, &options(4), &mut Unobserved).unwrap_err();
         assert!(matches!(&error, ModelError::Image(message) if message.contains(path)), "{error}");
     }
     assert_eq!(ask(&mut model, &good, &options(4)).token_ids, before);
@@ -177,7 +180,7 @@ fn an_image_that_cannot_be_read_is_an_error_of_the_image_and_of_no_later_questio
 fn text_that_spells_the_image_token_is_refused() {
     let mut model = load("smolvlm_float32");
     let error =
-        model.generate(&chat(&[0], "what is <image> ?"), &options(4), &mut |_| {}).unwrap_err();
+        model.generate(&chat(&[0], "what is <image> ?"), &options(4), &mut Unobserved).unwrap_err();
     assert!(
         matches!(&error, ModelError::Prompt(message) if message.contains("<image>")),
         "{error}"

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use vlm_test::{
     native::{NativeModel, checkpoint::Checkpoint, models::MODEL_TYPES},
     vlm::{
-        Chat, Content, Generation, GenerationOptions, LoadOptions, Message, Precision,
+        Chat, Content, Generation, GenerationOptions, LoadOptions, Message, OnText, Precision,
         VisionLanguageModel,
     },
 };
@@ -118,7 +118,7 @@ fn compare(folder: &Path, dtype: Option<Precision>) -> Comparison {
         let options = GenerationOptions { max_tokens: 12, logprobs: 400, ..Default::default() };
         let chat = chat(case, &folder.join("images"));
         let mut streamed = String::new();
-        match model.generate(&chat, &options, &mut |piece| streamed.push_str(piece)) {
+        match model.generate(&chat, &options, &mut OnText(|piece: &str| streamed.push_str(piece))) {
             Ok(ours) => {
                 found.first_token(&what, case, &ours);
                 found.further_tokens(case, &ours);

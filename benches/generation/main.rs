@@ -34,9 +34,9 @@ use vlm_test::{
         generate::generate,
         models::{self, Architecture},
         prefill::Prompt,
-        segments,
+        segments::{self, PREFILL_CHUNK},
     },
-    vlm::{GenerationOptions, LoadOptions},
+    vlm::{GenerationOptions, LoadOptions, Unobserved},
 };
 
 const PROMPT: usize = 512;
@@ -104,12 +104,13 @@ fn prefill_512_tokens(bencher: Bencher) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn decode_64_tokens(bencher: Bencher) {
     let model = model();
-    let start = segments::cut(&[0], &[], |_| false, |_| false);
+    let start = segments::cut(&[0], PREFILL_CHUNK, &[], |_| false, |_| false);
     let options = GenerationOptions { max_tokens: ANSWER, ..Default::default() };
     let weights = 4 * (LAYERS * LAYER + VOCAB * HIDDEN);
     bencher.counter(BytesCount::new(ANSWER * weights)).bench_local(|| {
         let prompt = Prompt::new(&start, HashMap::new());
-        let answer = generate(&model, prompt, &[], &BTreeSet::new(), &options, |_| {});
+        let answer =
+            generate(&model, prompt, &[], &BTreeSet::new(), &options, &mut Unobserved, |_, _| {});
         assert_eq!(answer.expect("the answer is computed").tokens.ids.len(), ANSWER);
     });
 }

@@ -14,6 +14,7 @@
 //! [[answer]]
 //! at = 3                           # the third question this worker is asked
 //! crash = "kill"                   # or abort, segv, exit255
+//! phase = "decode"                 # when: preprocess, vision, prefill (the default) or decode
 //!
 //! [[answer]]
 //! shown = "cat.png"                # part of the name of an image of the last turn
@@ -47,7 +48,7 @@ use crate::{
     sha256,
     vlm::{
         CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions, Message,
-        ModelError, Role, Timings, Usage, VisionLanguageModel,
+        ModelError, Observer, Phase, Role, Timings, Usage, VisionLanguageModel,
     },
 };
 
@@ -102,6 +103,7 @@ struct Answer {
     image_error: Option<String>,
     panic: Option<String>,
     crash: Option<Crash>,
+    phase: Option<Phase>,
     noise: Option<String>,
     hang: bool,
     slow_ms: u64,
@@ -155,25 +157,30 @@ impl VisionLanguageModel for ScriptedModel {
         &mut self,
         chat: &Chat,
         options: &GenerationOptions,
-        on_text: &mut dyn FnMut(&str),
+        observer: &mut dyn Observer,
     ) -> Result<Generation, ModelError> {
         let start = Instant::now();
         self.asked += 1;
         let loses = self.script.loses;
         let chat = &*loses.map_or(Cow::Borrowed(chat), |loss| loss.of(chat));
         let answer = self.answer_to(chat);
-        answer.fail()?;
+        for phase in [Phase::Preprocess, Phase::Vision, Phase::Prefill] {
+            observer.reached(phase)?;
+            answer.fail_in(phase)?;
+        }
         let text = match (answer.empty, answer.echo) {
             (true, _) => String::new(),
             (_, true) => chat.messages.last().map(Message::text).unwrap_or_default(),
-            _ => answer.text,
+            _ => answer.text.clone(),
         };
         let shown = |path: &PathBuf| {
             let substitute = loses.and_then(Loss::substitute);
             substitute.map_or_else(|| digest(path), Ok)
         };
         let images = chat.images().map(shown).collect::<Result<_, _>>()?;
-        Ok(say(&text, chat, options, on_text, images, start))
+        observer.reached(Phase::Decode)?;
+        answer.fail_in(Phase::Decode)?;
+        say(&text, chat, options, observer, images, start)
     }
 }
 
@@ -193,7 +200,11 @@ impl Answer {
             && holds(&self.history, &|part| earlier.iter().any(|it| it.text().contains(part)))
     }
 
-    fn fail(&self) -> Result<(), ModelError> {
+    /// Does what it says of failing, if it says that of `phase`.
+    fn fail_in(&self, phase: Phase) -> Result<(), ModelError> {
+        if phase != self.phase.unwrap_or(Phase::Prefill) {
+            return Ok(());
+        }
         if let Some(noise) = &self.noise {
             faults::print(noise);
         }
@@ -217,20 +228,21 @@ fn say(
     text: &str,
     chat: &Chat,
     options: &GenerationOptions,
-    on_text: &mut dyn FnMut(&str),
+    observer: &mut dyn Observer,
     image_sha256: Vec<String>,
     start: Instant,
-) -> Generation {
+) -> Result<Generation, ModelError> {
     let words: Vec<&str> = text.split_inclusive(' ').take(options.max_tokens).collect();
     for word in &words {
-        on_text(word);
+        observer.text(word);
+        observer.reached(Phase::Decode)?;
     }
     let answer = words.concat();
     let cut_off = answer.len() < text.len();
     let prompt = render(chat);
     let prompt_tokens = prompt.split_whitespace().count();
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
-    Generation {
+    Ok(Generation {
         finish_reason: if cut_off { FinishReason::Length } else { FinishReason::Stop },
         read_back: options.read_back.then(|| prompt.clone()),
         prompt,
@@ -244,10 +256,11 @@ fn say(
             image_tokens: chat.images().count(),
             cached_tokens: 0,
             completion_tokens: words.len(),
+            prefill_chunk: prompt_tokens,
         },
         timings: Timings { prefill: elapsed, time_to_first_token: elapsed, ..Timings::default() },
         answer,
-    }
+    })
 }
 
 /// SHA-256 of an image, as a model that looks at it would tell.

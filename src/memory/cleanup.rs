@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Allocator, CleanupReason, CleanupRecord, MemoryError, MemoryReading};
+use super::{Allocator, CleanupReason, CleanupRecord, Level, MemoryError, MemoryReading};
 
 /// Waits for all work, gives the cache back and verifies that it is empty. A second call
 /// in a row frees nothing and is harmless. Whoever calls has dropped the arrays of the
@@ -31,6 +31,8 @@ pub fn clear_mlx_memory(
         active_after_bytes: after.active_bytes,
         cache_after_bytes: after.cache_bytes,
         duration_ms,
+        level: Level::Normal,
+        steps: Vec::new(),
         error: error.map(|error| error.to_string()),
     };
     log(&record);

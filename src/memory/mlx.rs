@@ -90,6 +90,23 @@ impl Allocator for MlxAllocator {
         memory::set_cache_limit(bytes).map_err(failed("setting the cache limit"))?;
         Ok(())
     }
+
+    fn set_memory_limit(&self, bytes: u64) -> Result<(), MemoryError> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        memory::set_memory_limit(bytes).map_err(failed("setting the memory limit"))?;
+        Ok(())
+    }
+
+    fn set_wired_limit(&self, bytes: u64) -> Result<(), MemoryError> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        memory::set_wired_limit(bytes).map_err(failed("setting the wired limit"))?;
+        Ok(())
+    }
+
+    fn clear_compiled(&self) -> Result<(), MemoryError> {
+        mlx_rs::transforms::compile::clear_cache();
+        Ok(())
+    }
 }
 
 fn synchronize(stream: &Stream) -> Result<(), MemoryError> {

@@ -54,7 +54,11 @@ impl StepCounter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CleanupSchedule {
-    /// Only at the end of a model.
+    /// Nothing is cleared, limited or watched: MLX is left to itself.
+    Off,
+    /// When growth and pressure ask for it.
+    Adaptive,
+    /// Only at the end of a model, and under pressure.
     Never,
     /// Before questions n+1, 2n+1, …
     EveryQuestions(usize),
@@ -84,7 +88,7 @@ impl CleanupSchedule {
     /// ```
     pub fn due(self, step: Step) -> bool {
         match self {
-            Self::Never => false,
+            Self::Off | Self::Adaptive | Self::Never => false,
             Self::EveryQuestions(n) => opens_block(step.question, n),
             Self::EveryImages(n) => step.opens_image && opens_block(step.image, n),
         }

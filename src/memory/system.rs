@@ -2,25 +2,21 @@
 
 use sysinfo::System;
 
+use super::SystemMemory;
+
 /// Below this share of the physical memory the machine is short: one part in so many.
 const SHORT_BELOW_ONE_IN: u64 = 16;
-
-/// What the machine has, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SystemMemory {
-    /// Physical memory, or the limit of the control group if that is smaller.
-    pub total_bytes: u64,
-    /// Of it, what programs can have without others being swapped out.
-    pub available_bytes: u64,
-}
 
 impl SystemMemory {
     /// What it is now; `None` where the system does not say.
     pub fn now() -> Option<Self> {
         let mut system = System::new().ok()?;
         system.refresh_memory();
-        let machine =
-            Self { total_bytes: system.total_memory(), available_bytes: system.available_memory() };
+        let machine = Self {
+            total_bytes: system.total_memory(),
+            available_bytes: system.available_memory(),
+            ..Self::default()
+        };
         let now = match system.cgroup_limits() {
             Some(group) => machine.within(group.total_memory, group.rss),
             None => machine,
@@ -34,6 +30,7 @@ impl SystemMemory {
         Self {
             total_bytes: self.total_bytes.min(limit),
             available_bytes: self.available_bytes.min(limit.saturating_sub(anonymous)),
+            ..self
         }
     }
 
@@ -41,7 +38,7 @@ impl SystemMemory {
     ///
     /// ```
     /// use vlm_test::memory::SystemMemory;
-    /// let with = |available_bytes| SystemMemory { total_bytes: 16 << 30, available_bytes };
+    /// let with = |available_bytes| SystemMemory { total_bytes: 16 << 30, available_bytes, ..SystemMemory::default() };
     /// assert!(with((1 << 30) - 1).is_short() && !with(1 << 30).is_short());
     /// ```
     pub fn is_short(self) -> bool {
@@ -55,9 +52,11 @@ mod tests {
 
     #[test]
     fn the_limit_of_a_control_group_counts_where_it_is_the_smaller_one() {
-        let machine = SystemMemory { total_bytes: 100, available_bytes: 60 };
+        let machine =
+            SystemMemory { total_bytes: 100, available_bytes: 60, ..SystemMemory::default() };
         let within = |limit, anonymous| {
-            let SystemMemory { total_bytes, available_bytes } = machine.within(limit, anonymous);
+            let SystemMemory { total_bytes, available_bytes, .. } =
+                machine.within(limit, anonymous);
             (total_bytes, available_bytes)
         };
         assert_eq!(within(40, 30), (40, 10));

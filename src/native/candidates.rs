@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use mlx_rs::{Array, error::Exception, ops};
 
 use super::{
+    generate_error::GenerateError,
     image_processor::ImageLayout,
     models::{Architecture, PromptError, decoder::DecoderCache},
     prefill::Prefilled,
     segments::PREFILL_CHUNK,
 };
-use crate::vlm::{CandidateScore, Chat, Message};
+use crate::vlm::{CandidateScore, Chat, Message, Observer, Phase};
 
 /// A prompt that candidates may follow.
 pub struct Asked<'a> {
@@ -74,25 +75,32 @@ impl Asked<'_> {
 /// not depend on what was weighed.
 ///
 /// # Errors
-/// When MLX refuses or fails the computation.
+/// When MLX refuses or fails the computation, or `observer` stops it.
 pub fn weigh(
     model: &Architecture,
     prompt: &mut Prefilled<'_>,
     candidates: &[Vec<u32>],
-) -> Result<Vec<CandidateScore>, Exception> {
-    candidates.iter().map(|tokens| weigh_one(model, prompt, tokens)).collect()
+    observer: &mut dyn Observer,
+) -> Result<Vec<CandidateScore>, GenerateError> {
+    let mut scores = Vec::with_capacity(candidates.len());
+    for tokens in candidates {
+        observer.reached(Phase::Prefill)?;
+        scores.push(weigh_one(model, prompt, tokens, observer)?);
+    }
+    Ok(scores)
 }
 
 fn weigh_one(
     model: &Architecture,
     prompt: &mut Prefilled<'_>,
     tokens: &[u32],
-) -> Result<CandidateScore, Exception> {
+    observer: &mut dyn Observer,
+) -> Result<CandidateScore, GenerateError> {
     let further = tokens.len().saturating_sub(1);
     let end = prompt.length + further;
     let logprob = if model.regime(end) != prompt.cache.regime() {
         // One pass over prompt and candidate would take place in the other rotary regime.
-        let (mut cache, logits) = prompt.again(end, 0)?;
+        let (mut cache, logits) = prompt.again(end, 0, observer)?;
         follow(model, &logits, &mut cache, tokens)?
     } else if further == 0 || prompt.cache.has_room_for(end) {
         let weighed = follow(model, &prompt.logits, &mut prompt.cache, tokens);

@@ -3,16 +3,17 @@
 
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
-use mlx_rs::{Array, error::Exception};
+use mlx_rs::Array;
 
 use super::{
     content_hash::ContentHash,
+    generate_error::GenerateError,
     image_processor::{ImageError, ImageLayout, ProcessedImage, decode_rgb, read_image},
     models::Architecture,
     segments::ShownImage,
     vision_cache::{SeenImage, VisionCache},
 };
-use crate::vlm::Chat;
+use crate::vlm::{Chat, Observer, Phase};
 
 /// Vision features `[positions, hidden]` by the content of the image.
 pub type Features = HashMap<ContentHash, Array>;
@@ -92,13 +93,14 @@ impl ChatImages {
     /// `cache` keeps them. Pixels are gone when this returns.
     ///
     /// # Errors
-    /// When MLX refuses or fails the computation.
+    /// When MLX refuses or fails the computation, or `observer` stops it.
     pub fn features(
         mut self,
         model: &Architecture,
         needed: &HashSet<ContentHash>,
         cache: &mut VisionCache,
-    ) -> Result<Features, Exception> {
+        observer: &mut dyn Observer,
+    ) -> Result<Features, GenerateError> {
         let mut features = Features::with_capacity(needed.len());
         for (content, layout) in self.shown {
             if !needed.contains(&content) {
@@ -109,6 +111,7 @@ impl ChatImages {
                 None => continue,
                 Some(Image::Seen(image)) => image.features,
                 Some(Image::New(image)) => {
+                    observer.reached(Phase::Vision)?;
                     let encoded = model.encode(&image)?;
                     drop(image);
                     cache.insert(content, SeenImage { layout, features: encoded.clone() });

@@ -8,12 +8,15 @@ use mlx_rs::{Array, error::Exception, ops, transforms};
 use crate::{
     native::{
         candidates::weigh,
+        generate_error::GenerateError,
         models::{Architecture, decoder::DecoderCache},
         prefill::{Prefilled, Prompt, run_on},
         sampler::Sampler,
         segments::PREFILL_CHUNK,
     },
-    vlm::{CandidateScore, FinishReason, GenerationOptions, TokenLogprob, TopLogprob},
+    vlm::{
+        CandidateScore, FinishReason, GenerationOptions, Observer, Phase, TokenLogprob, TopLogprob,
+    },
 };
 
 /// The tokens of an answer and how long they took.
@@ -63,20 +66,21 @@ pub struct Generated {
 
 /// Continues `prompt` until a token of `stop_ids`, or `options.max_tokens`; every token that
 /// is not a stop token goes to `on_token`. `candidates` are weighed after the first token is
-/// known, in time that counts for nothing.
+/// known, in time that counts for nothing. `observer` hears of every chunk and token.
 ///
 /// # Errors
-/// When MLX refuses or fails the computation.
+/// When MLX refuses or fails the computation, or `observer` stops it.
 pub fn generate(
     model: &Architecture,
     prompt: Prompt<'_>,
     candidates: &[Vec<u32>],
     stop_ids: &BTreeSet<u32>,
     options: &GenerationOptions,
-    mut on_token: impl FnMut(u32),
-) -> Result<Generated, Exception> {
+    observer: &mut dyn Observer,
+    mut on_token: impl FnMut(u32, &mut dyn Observer),
+) -> Result<Generated, GenerateError> {
     let started = Instant::now();
-    let (mut decoding, mut step) = Decoding::start(model, prompt, options)?;
+    let (mut decoding, mut step) = Decoding::start(model, prompt, options, observer)?;
     // Submitting the next step may block until much of it is done: first the token, and the time.
     step.token.eval()?;
     let mut tokens = Tokens {
@@ -86,11 +90,11 @@ pub fn generate(
         prefill_ms: started.elapsed().as_secs_f64() * 1e3,
         decode_ms: 0.0,
     };
-    let candidates = weigh(model, &mut decoding.prompt, candidates)?;
+    let candidates = weigh(model, &mut decoding.prompt, candidates, observer)?;
     let first_token = Instant::now();
     for n in 1..=options.max_tokens {
         let next = if n < options.max_tokens {
-            Some(decoding.advance(&step.token, &tokens.ids)?)
+            Some(decoding.advance(&step.token, &tokens.ids, observer)?)
         } else {
             None
         };
@@ -103,7 +107,8 @@ pub fn generate(
             tokens.finish_reason = FinishReason::Stop;
             break;
         }
-        on_token(id);
+        on_token(id, observer);
+        observer.reached(Phase::Decode)?;
         match next {
             Some(next) => step = next,
             None => break,
@@ -128,14 +133,15 @@ impl<'a> Decoding<'a> {
         model: &'a Architecture,
         prompt: Prompt<'a>,
         options: &GenerationOptions,
-    ) -> Result<(Self, Step), Exception> {
+        observer: &mut dyn Observer,
+    ) -> Result<(Self, Step), GenerateError> {
         // Room for a usual answer; a long one grows the cache chunk by chunk.
         let reserve = options.max_tokens.min(PREFILL_CHUNK);
         let decoding = Self {
             model,
             sampler: Sampler::new(options),
             logprobs: options.logprobs > 0,
-            prompt: Prefilled::of(model, prompt, reserve)?,
+            prompt: Prefilled::of(model, prompt, reserve, observer)?,
             reserve,
         };
         let step = decoding.submit(&decoding.prompt.logits, 0)?;
@@ -143,15 +149,20 @@ impl<'a> Decoding<'a> {
     }
 
     /// Builds the step after `token`, which follows the tokens `before`, and submits it.
-    fn advance(&mut self, token: &Array, before: &[u32]) -> Result<Step, Exception> {
+    fn advance(
+        &mut self,
+        token: &Array,
+        before: &[u32],
+        observer: &mut dyn Observer,
+    ) -> Result<Step, GenerateError> {
         let n = before.len() + 1;
         let length = self.prompt.length + n;
         let logits = if self.model.regime(length) == self.prompt.cache.regime() {
             self.model.logits(self.model.embed_tokens(token)?, &mut self.prompt.cache)?
         } else {
-            self.start_over(token, before, length)?
+            self.start_over(token, before, length, observer)?
         };
-        self.submit(&logits, n)
+        Ok(self.submit(&logits, n)?)
     }
 
     /// The sequence has outgrown the rotary regime of its keys: all of it is run again in
@@ -161,8 +172,9 @@ impl<'a> Decoding<'a> {
         token: &Array,
         before: &[u32],
         length: usize,
-    ) -> Result<Array, Exception> {
-        self.prompt.cache = self.prompt.again(length, self.reserve)?.0;
+        observer: &mut dyn Observer,
+    ) -> Result<Array, GenerateError> {
+        self.prompt.cache = self.prompt.again(length, self.reserve, observer)?.0;
         let last = self.model.embed_tokens(token)?;
         let answer = if before.is_empty() {
             last
@@ -170,7 +182,7 @@ impl<'a> Decoding<'a> {
             let ids = Array::from_slice(before, &[before.len() as i32]);
             ops::concatenate(&[&self.model.embed_tokens(&ids)?, &last], 1)?
         };
-        run_on(self.model, answer, &mut self.prompt.cache)
+        Ok(run_on(self.model, answer, &mut self.prompt.cache)?)
     }
 
     /// Keys and values of the prompt, without those of the answer.

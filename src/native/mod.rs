@@ -8,6 +8,7 @@ pub mod chat_template;
 pub mod checkpoint;
 pub mod content_hash;
 pub mod generate;
+pub mod generate_error;
 pub mod image_processor;
 mod load_error;
 mod model;

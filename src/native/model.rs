@@ -7,8 +7,6 @@ use std::{
     time::Instant,
 };
 
-use mlx_rs::error::Exception;
-
 use super::{
     LoadError,
     answer::Answer,
@@ -22,13 +20,13 @@ use super::{
     models::{self, Architecture, PromptError, decoder::DecoderCache, prompt::TokenizedChat},
     prefill::Prompt,
     prefix_cache::PrefixCache,
-    segments::{self, Segment},
+    segments::{self, PREFILL_CHUNK, Segment},
     tokenizer::stop_ids,
     vision_cache::VisionCache,
 };
 use crate::vlm::{
-    Chat, Generation, GenerationOptions, LoadOptions, ModelError, Timings, Usage,
-    VisionLanguageModel,
+    Admission, Chat, Generation, GenerationOptions, LoadOptions, ModelError, Need, Observer, Phase,
+    Timings, Usage, VisionLanguageModel,
 };
 
 /// Most bytes of vision features that are kept for later questions: those of a hundred images
@@ -49,6 +47,8 @@ pub struct NativeModel {
     keeps: bool,
     vision: VisionCache,
     prefix: PrefixCache,
+    /// Most positions of a prompt that are run at once.
+    chunk: usize,
 }
 
 impl NativeModel {
@@ -73,6 +73,7 @@ impl NativeModel {
             keeps,
             vision: VisionCache::new(if keeps { FEATURE_LIMIT } else { 0 }),
             prefix: PrefixCache::default(),
+            chunk: PREFILL_CHUNK,
         })
     }
 
@@ -119,9 +120,10 @@ impl VisionLanguageModel for NativeModel {
         &mut self,
         chat: &Chat,
         options: &GenerationOptions,
-        on_text: &mut dyn FnMut(&str),
+        observer: &mut dyn Observer,
     ) -> Result<Generation, ModelError> {
         let started = Instant::now();
+        observer.reached(Phase::Preprocess)?;
         let images = ChatImages::open(&self.architecture, chat, &mut self.vision).map_err(image)?;
         let layouts = images.layouts();
         let TokenizedChat { text, token_ids } =
@@ -136,20 +138,20 @@ impl VisionLanguageModel for NativeModel {
         let read_back = options.read_back.then(|| self.read_back(&token_ids)).transpose()?;
 
         let image_sha256 = images.contents().map(|content| content.to_string()).collect();
-        let shared = self.prefix.shared(&segments, self.architecture.regime(token_ids.len()));
-        let (features, vision) = self.features(images, &segments, shared, further)?;
+        self.admit(&segments, observer)?;
+        let shared = self.shared(&segments);
+        let (features, vision) = self.features(images, &segments, shared, further, observer)?;
         let held = self.prefix.take(shared);
         let image_tokens = segments.iter().map(Segment::image_positions).sum();
         let cached_tokens = held.as_ref().map_or(0, DecoderCache::positions);
 
         let model = &self.architecture;
-        let mut answer = Answer::new(model.tokenizer().detokenizer(), on_text);
-        let on_token = |id| answer.push(id);
+        let mut answer = Answer::new(model.tokenizer().detokenizer());
+        let on_token = |id, observer: &mut dyn Observer| answer.push(id, observer);
         let whole = Prompt { segments: &segments, features, held };
         let Generated { tokens, candidates, prompt_cache } =
-            generate::generate(model, whole, &candidates, &self.stop, options, on_token)
-                .map_err(compute)?;
-        let answer = answer.finish()?;
+            generate::generate(model, whole, &candidates, &self.stop, options, observer, on_token)?;
+        let answer = answer.finish(observer)?;
         if let Some(cache) = prompt_cache.filter(|_| self.keeps) {
             self.prefix.keep(segments, cache);
         }
@@ -161,6 +163,7 @@ impl VisionLanguageModel for NativeModel {
                 image_tokens,
                 cached_tokens,
                 completion_tokens: tokens.completion().len(),
+                prefill_chunk: self.chunk,
             },
             timings: timings(preprocess, vision, &tokens),
             prompt: text,
@@ -184,6 +187,15 @@ impl VisionLanguageModel for NativeModel {
         if self.held_bytes() > bytes {
             self.prefix.clear();
             self.vision.shrink_to(bytes);
+        }
+    }
+
+    /// Keys and values that were made in pieces of another size are of no use any more.
+    fn limit_prefill_chunk(&mut self, positions: usize) {
+        let chunk = positions.clamp(1, PREFILL_CHUNK);
+        if chunk != self.chunk {
+            self.prefix.clear();
+            self.chunk = chunk;
         }
     }
 }
@@ -213,6 +225,42 @@ impl NativeModel {
         model.tokenizer().spell(&ids).map_err(|error| ModelError::Compute(error.to_string()))
     }
 
+    /// Has the observer decide whether the question may be computed; what was kept from earlier
+    /// ones goes if it says so.
+    fn admit(
+        &mut self,
+        segments: &[Segment],
+        observer: &mut dyn Observer,
+    ) -> Result<(), ModelError> {
+        let mut admission = observer.admit(&self.need(segments));
+        if admission == Admission::GiveUp {
+            self.shrink_caches(0);
+            admission = observer.admit(&self.need(segments));
+        }
+        match admission {
+            Admission::Refused(error) => Err(error),
+            Admission::Granted | Admission::GiveUp => Ok(()),
+        }
+    }
+
+    fn need(&self, segments: &[Segment]) -> Need {
+        let prompt_tokens = segments::positions(segments);
+        let held = segments::positions(&segments[..self.shared(segments)]);
+        Need {
+            prompt_tokens,
+            image_tokens: segments.iter().map(Segment::image_positions).sum(),
+            run_tokens: prompt_tokens - held,
+            chunk: self.chunk,
+            held_bytes: self.held_bytes(),
+            ..Need::default()
+        }
+    }
+
+    /// How many leading segments need not be run.
+    fn shared(&self, segments: &[Segment]) -> usize {
+        self.prefix.shared(segments, self.architecture.regime(segments::positions(segments)))
+    }
+
     /// Whether a turn ends with the last of `ids`.
     fn ends_turn(&self, ids: &[i32]) -> bool {
         let last = ids.last().and_then(|id| u32::try_from(*id).ok());
@@ -224,6 +272,7 @@ impl NativeModel {
         let model = &self.architecture;
         segments::cut(
             token_ids,
+            self.chunk,
             &images.in_prompt(model),
             |id| model.is_image_position(id),
             |ids| self.ends_turn(ids),
@@ -239,6 +288,7 @@ impl NativeModel {
         segments: &[Segment],
         shared: usize,
         further: usize,
+        observer: &mut dyn Observer,
     ) -> Result<(Features, f64), ModelError> {
         let model = &self.architecture;
         let length = segments::positions(segments);
@@ -247,7 +297,7 @@ impl NativeModel {
         let needed: HashSet<ContentHash> =
             run.filter_map(|segment| segment.image.map(|rows| rows.content)).collect();
         let (encodes, started) = (images.are_new(&needed), Instant::now());
-        let features = images.features(model, &needed, &mut self.vision).map_err(compute)?;
+        let features = images.features(model, &needed, &mut self.vision, observer)?;
         Ok((features, if encodes { milliseconds(started) } else { 0.0 }))
     }
 }
@@ -277,9 +327,4 @@ fn image(error: ImageError) -> ModelError {
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn prompt(error: PromptError) -> ModelError {
     ModelError::Prompt(error.to_string())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn compute(error: Exception) -> ModelError {
-    ModelError::Compute(error.what().to_owned())
 }

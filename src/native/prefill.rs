@@ -4,9 +4,11 @@ use mlx_rs::{Array, error::Exception, ops::indexing::TryIndexOp, transforms};
 
 use super::{
     chat_images::Features,
+    generate_error::GenerateError,
     models::{Architecture, decoder::DecoderCache},
     segments::{self, PREFILL_CHUNK, Segment},
 };
+use crate::vlm::{Observer, Phase};
 
 /// What goes into the decoder before anything comes out.
 #[derive(Debug)]
@@ -49,12 +51,13 @@ impl<'a> Prefilled<'a> {
     /// Runs what is not held of `prompt`, in buffers with room for `reserve` more positions.
     ///
     /// # Errors
-    /// When MLX refuses or fails the computation.
+    /// When MLX refuses or fails the computation, or `observer` stops it.
     pub fn of(
         model: &'a Architecture,
         prompt: Prompt<'a>,
         reserve: usize,
-    ) -> Result<Self, Exception> {
+        observer: &mut dyn Observer,
+    ) -> Result<Self, GenerateError> {
         let length = prompt.positions();
         let Prompt { segments, features, held } = prompt;
         let mut cache = match held {
@@ -62,7 +65,7 @@ impl<'a> Prefilled<'a> {
             Some(held) => held.with_room_for(length + reserve)?,
             None => model.new_cache(length + reserve, length),
         };
-        let logits = run(model, segments, &features, &mut cache)?;
+        let logits = run(model, segments, &features, &mut cache, observer)?;
         Ok(Self { model, segments, features, cache, logits, length })
     }
 
@@ -70,10 +73,15 @@ impl<'a> Prefilled<'a> {
     /// the rotary regime of that; `reserve` as before.
     ///
     /// # Errors
-    /// When MLX refuses or fails the computation.
-    pub fn again(&self, length: usize, reserve: usize) -> Result<(DecoderCache, Array), Exception> {
+    /// When MLX refuses or fails the computation, or `observer` stops it.
+    pub fn again(
+        &self,
+        length: usize,
+        reserve: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(DecoderCache, Array), GenerateError> {
         let mut cache = self.model.new_cache(length + reserve, length);
-        let logits = run(self.model, self.segments, &self.features, &mut cache)?;
+        let logits = run(self.model, self.segments, &self.features, &mut cache, observer)?;
         Ok((cache, logits))
     }
 }
@@ -86,7 +94,8 @@ fn run(
     segments: &[Segment],
     features: &Features,
     cache: &mut DecoderCache,
-) -> Result<Array, Exception> {
+    observer: &mut dyn Observer,
+) -> Result<Array, GenerateError> {
     let (held, mut end) = (cache.positions(), 0);
     let mut logits = None;
     for segment in segments {
@@ -97,9 +106,10 @@ fn run(
         if logits.take().is_some() {
             transforms::eval(cache.arrays())?;
         }
+        observer.reached(Phase::Prefill)?;
         logits = Some(model.logits(embed(model, segment, features)?, cache)?);
     }
-    logits.ok_or_else(|| Exception::custom("a prompt needs a segment that is run"))
+    Ok(logits.ok_or_else(|| Exception::custom("a prompt needs a segment that is run"))?)
 }
 
 /// `[1, n, hidden]`.

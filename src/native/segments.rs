@@ -5,7 +5,8 @@
 //! segment by segment, whether or not anything is kept. Where a segment ends depends on the
 //! tokens up to there and on the next one alone: before the first and after the last position
 //! of each image, after a token that ends a turn (or after those that open an answer, where a
-//! template ends turns with no token), and after [`PREFILL_CHUNK`] tokens.
+//! template ends turns with no token), and after a number of tokens, [`PREFILL_CHUNK`] unless
+//! memory is short.
 //!
 //! What a pass over a segment computes is then a function of
 //! 1. its token ids, the content of its image and which rows of the image's features it
@@ -69,12 +70,13 @@ pub struct ShownImage {
 /// `ends_turn` gets all ids up to the one that may end a turn.
 pub fn cut(
     ids: &[i32],
+    chunk: usize,
     images: &[ShownImage],
     is_image_position: impl Fn(i32) -> bool,
     ends_turn: impl Fn(&[i32]) -> bool,
 ) -> Vec<Segment> {
     let mut images = images.iter().filter(|image| image.positions > 0);
-    let mut cutter = Cutter::default();
+    let mut cutter = Cutter { chunk: chunk.max(1), ..Cutter::default() };
     // The image being shown and how many of its rows have been.
     let mut shown: Option<(ShownImage, usize)> = None;
     for (place, &id) in ids.iter().enumerate() {
@@ -105,6 +107,7 @@ pub fn cut(
 /// The segments cut so far and the one that grows.
 #[derive(Default)]
 struct Cutter {
+    chunk: usize,
     done: Vec<Segment>,
     ids: Vec<i32>,
     image: Option<ImageRows>,
@@ -117,7 +120,7 @@ impl Cutter {
 
     fn push(&mut self, id: i32) {
         self.ids.push(id);
-        if self.ids.len() == PREFILL_CHUNK {
+        if self.ids.len() == self.chunk {
             self.cut();
         }
     }

@@ -44,6 +44,7 @@ mod tests {
                 image_tokens: 64,
                 cached_tokens: 0,
                 completion_tokens: 3,
+                prefill_chunk: 512,
             },
             timings: Timings {
                 time_to_first_token: 41.2,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ContextSettings, Provenance, QuestionResult};
 use crate::{
-    memory::{CleanupRecord, CleanupSchedule},
+    memory::{CleanupRecord, CleanupSchedule, MemorySample},
     vlm::{LoadOptions, Loaded},
 };
 
@@ -123,6 +123,13 @@ pub enum Event {
         /// What it achieved.
         record: CleanupRecord,
     },
+    /// Memory was looked at: before each question, and once a second.
+    MemorySampled {
+        /// The model's name.
+        model: String,
+        /// What was seen.
+        sample: Box<MemorySample>,
+    },
     /// The worker was replaced after a crash or a time-out.
     WorkerRestarted {
         /// The model's name.
@@ -165,6 +172,7 @@ impl Event {
             | Self::QuestionStarted { model, .. }
             | Self::QuestionFinished { model, .. }
             | Self::CleanedUp { model, .. }
+            | Self::MemorySampled { model, .. }
             | Self::WorkerRestarted { model, .. }
             | Self::ModelFinished { model, .. }
             | Self::ModelSkipped { model, .. } => Some(model),
@@ -174,7 +182,10 @@ impl Event {
     /// Whether it must be on the disk before the run goes on. The others follow
     /// with the next one that must.
     pub fn must_be_synced(&self) -> bool {
-        !matches!(self, Self::QuestionStarted { .. } | Self::CleanedUp { .. })
+        !matches!(
+            self,
+            Self::QuestionStarted { .. } | Self::CleanedUp { .. } | Self::MemorySampled { .. }
+        )
     }
 }
 

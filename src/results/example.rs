@@ -3,13 +3,14 @@
 pub(crate) mod conversed;
 pub(crate) mod described;
 pub(crate) mod recalled;
+pub(crate) mod sampled;
 
 use super::{
     About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelComparison,
     ModelStatus, ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
 };
 use crate::{
-    memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory},
+    memory::{CleanupReason, CleanupRecord, CleanupSchedule, Level, QuestionMemory, Relief},
     scoring::{
         Scored, VqaScores,
         context::{Comparison, Condition},
@@ -44,6 +45,7 @@ pub(crate) fn complete_run() -> Vec<Entry> {
     let mut events = vec![started(8), model_started(), loaded()];
     for position in 1..=8 {
         if position == 6 {
+            events.push(sampled::sampled(&tiny(), 6));
             events.push(cleaned_up(Some(6), None));
         }
         events.extend([asked(position), finished(position, outcome(position))]);
@@ -191,6 +193,8 @@ fn cleaned_up(before_question: Option<usize>, error: Option<&str>) -> Event {
         active_after_bytes: 4_200_000,
         cache_after_bytes: if error.is_some() { 12 } else { 0 },
         duration_ms: 1.25,
+        level: Level::Normal,
+        steps: before_question.map(|_| Relief::TrimmedHeap).into_iter().collect(),
         error: error.map(str::to_owned),
     };
     Event::CleanedUp { model: tiny(), record }
@@ -261,6 +265,7 @@ pub(crate) fn question(position: usize, outcome: Outcome) -> QuestionResult {
             image_tokens: 64,
             cached_tokens: 10,
             completion_tokens: 2,
+            prefill_chunk: 512,
         }),
         timings_ms: generated.then_some(Timings {
             preprocess: 3.0,

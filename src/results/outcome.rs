@@ -67,6 +67,8 @@ pub enum Cause {
     Prompt,
     /// The prompt is longer than the model's context window.
     ContextLength,
+    /// It does not fit into the memory that is left, or memory ran short over it.
+    Memory,
     /// The computation failed.
     Compute,
 }

@@ -8,7 +8,10 @@ use super::{
     Entry, Event, ModelComparison, ModelStatus, ModelUnderTest, Provenance, QuestionResult,
     ResultsError, RunSettings, RunStatus, Summary, comparison::comparisons, summary::Course,
 };
-use crate::{memory::CleanupRecord, vlm::Loaded};
+use crate::{
+    memory::{CleanupRecord, MemorySample},
+    vlm::Loaded,
+};
 
 /// Says which format `results.json` has.
 pub const SCHEMA: &str = "vlm-test.results";
@@ -74,6 +77,9 @@ pub struct ModelReport {
     pub summary: Summary,
     /// Every clean-up, oldest first.
     pub cleanups: Vec<CleanupRecord>,
+    /// Every look at its memory, oldest first.
+    #[serde(default)]
+    pub samples: Vec<MemorySample>,
     /// Every question that has an outcome, in dataset order.
     pub questions: Vec<QuestionResult>,
 }
@@ -137,6 +143,7 @@ struct ModelProgress {
     first_ms: f64,
     last_ms: f64,
     cleanups: Vec<CleanupRecord>,
+    samples: Vec<MemorySample>,
     questions: BTreeMap<usize, QuestionResult>,
 }
 
@@ -210,6 +217,7 @@ impl ModelProgress {
                 self.questions.insert(result.position, (**result).clone());
             }
             Event::CleanedUp { record, .. } => self.cleanups.push(record.clone()),
+            Event::MemorySampled { sample, .. } => self.samples.push((**sample).clone()),
             Event::WorkerRestarted { .. } => self.restarts += 1,
             Event::ModelFinished { checkpoint_digest, status, reason, .. } => {
                 self.checkpoint_digest.clone_from(checkpoint_digest);
@@ -245,6 +253,7 @@ impl ModelProgress {
             unfinished_question: self.begun,
             summary: Summary::of(&questions, course),
             cleanups: self.cleanups.clone(),
+            samples: self.samples.clone(),
             questions,
         }
     }

@@ -52,6 +52,7 @@ fn failed(error: ModelError) -> Outcome {
         ModelError::Image(message) => (message, Cause::Image),
         ModelError::Prompt(message) => (message, Cause::Prompt),
         ModelError::TooLong(message) => (message, Cause::ContextLength),
+        ModelError::Memory(message) => (message, Cause::Memory),
         ModelError::Compute(message) => (message, Cause::Compute),
     };
     Outcome::Error { message, cause }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::manifest::Manifest,
-    memory::{CleanupReason, CleanupRecord, CleanupSchedule, QuestionMemory, Step},
+    memory::{CleanupReason, CleanupRecord, CleanupSchedule, MemorySample, QuestionMemory, Step},
     vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError},
 };
 
@@ -77,6 +77,8 @@ pub enum Reply {
         /// Whole characters.
         piece: String,
     },
+    /// What the memory looks like: before each question, and once a second.
+    Sampled(Box<MemorySample>),
     /// A clean-up the schedule or the runner asked for.
     CleanedUp(CleanupRecord),
     /// The answer, after the barrier that makes it count.

@@ -13,7 +13,7 @@ use crate::{
     memory::{
         Allocator, CleanupReason, MemoryError, MemoryManager, MlxAllocator, NoAllocator, Tracked,
     },
-    vlm::{Loaded, ModelError, VisionLanguageModel},
+    vlm::{Loaded, ModelError, OnText, VisionLanguageModel},
 };
 
 /// Why a worker ended early. A model that fails is no such reason: its runner is told.
@@ -144,11 +144,11 @@ impl Worker {
             replies.send(&Reply::CleanedUp(record))?;
         }
         let mut written = Ok(());
-        let mut on_text = |piece: &str| {
+        let mut on_text = OnText(|piece: &str| {
             if question.stream && written.is_ok() {
                 written = replies.send(&Reply::Text { id, piece: piece.to_owned() });
             }
-        };
+        });
         let Question { chat, options, .. } = question;
         let tracked = memory.track(|| fenced(|| model.generate(chat, options, &mut on_text)));
         written?;

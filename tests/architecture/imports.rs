@@ -10,7 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("embedded", &["sha256"]),
     ("sha256", &[]),
     ("scoring", &[]),
-    ("memory", &[]),
+    ("memory", &["vlm"]),
     ("suites", &["vlm", "dataset", "scoring", "results"]),
     ("native", &["vlm", "sha256"]),
     ("backend", &["vlm", "native", "embedded", "sha256"]),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use mlx_rs::{Array, ops};
 use vlm_test::{
     native::{generate::generate, models::Architecture, prefill::Prompt},
-    vlm::{Generation, GenerationOptions},
+    vlm::{Generation, GenerationOptions, Unobserved},
 };
 
 use crate::{
@@ -118,7 +118,9 @@ fn a_candidate_weighs_what_one_pass_over_prompt_and_candidate_gives_in_either_re
             [1, 2, 30, 550].map(|count| (0..count).map(|n| n * 37 % 290).collect()).to_vec();
         let start = Prompt::new(&prompt.segments, prompt.features.clone());
         let stop = BTreeSet::new();
-        let found = generate(&model, start, &candidates, &stop, &options(3), |_| {}).unwrap();
+        let found =
+            generate(&model, start, &candidates, &stop, &options(3), &mut Unobserved, |_, _| {})
+                .unwrap();
         for (tokens, score) in candidates.iter().zip(&found.candidates) {
             let expected = in_one_pass(&model, &prompt, tokens);
             let error = (score.logprob - expected).abs() / tokens.len() as f64;

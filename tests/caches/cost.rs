@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vlm_test::vlm::{Chat, Message, ModelError, VisionLanguageModel};
+use vlm_test::vlm::{Chat, Message, ModelError, Unobserved, VisionLanguageModel};
 
 use crate::{
     pair::{Pair, assistant, chat_of, cold, everything, models, user, warm},
@@ -115,9 +115,9 @@ fn a_question_that_fails_leaves_what_it_did_not_touch_and_nothing_half_done() {
     pair.ask(&good, &everything(3));
     let held = pair.warm.held_bytes();
     let missing = chat_of([Message::user(["no/such.png".into()], "a")]);
-    let error = pair.warm.generate(&missing, &options(2), &mut |_| {}).unwrap_err();
+    let error = pair.warm.generate(&missing, &options(2), &mut Unobserved).unwrap_err();
     assert!(matches!(&error, ModelError::Image(text) if text.contains("no/such.png")), "{error}");
-    let error = pair.warm.generate(&good, &options(5000), &mut |_| {}).unwrap_err();
+    let error = pair.warm.generate(&good, &options(5000), &mut Unobserved).unwrap_err();
     assert!(matches!(error, ModelError::TooLong(_)));
     assert_eq!(pair.warm.held_bytes(), held);
     assert!(pair.ask(&good, &everything(3)).usage.cached_tokens > 0);

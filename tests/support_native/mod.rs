@@ -17,10 +17,12 @@ use vlm_test::{
         chat_images::{ChatImages, Features},
         checkpoint::Checkpoint,
         models::{self, Architecture},
-        segments::{self, Segment},
+        segments::{self, PREFILL_CHUNK, Segment},
         vision_cache::VisionCache,
     },
-    vlm::{Chat, Generation, GenerationOptions, LoadOptions, Message, VisionLanguageModel},
+    vlm::{
+        Chat, Generation, GenerationOptions, LoadOptions, Message, Unobserved, VisionLanguageModel,
+    },
 };
 
 /// The names of all fixtures.
@@ -67,9 +69,9 @@ impl Ready {
         let token_ids = model.tokenize(chat, &images.layouts(), true).unwrap().token_ids;
         let shown = images.in_prompt(model);
         let is_image = |id| model.is_image_position(id);
-        let segments = segments::cut(&token_ids, &shown, is_image, |_| false);
+        let segments = segments::cut(&token_ids, PREFILL_CHUNK, &shown, is_image, |_| false);
         let needed = shown.iter().map(|image| image.content).collect();
-        let features = images.features(model, &needed, &mut nothing_kept).unwrap();
+        let features = images.features(model, &needed, &mut nothing_kept, &mut Unobserved).unwrap();
         let rows: Vec<_> = shown.iter().map(|image| &features[&image.content]).collect();
         let rows = (!rows.is_empty()).then(|| ops::concatenate(&rows, 0).unwrap());
         Self { token_ids, segments, features, rows }
@@ -92,7 +94,7 @@ pub fn options(max_tokens: usize) -> GenerationOptions {
 }
 
 pub fn ask(model: &mut NativeModel, chat: &Chat, options: &GenerationOptions) -> Generation {
-    model.generate(chat, options, &mut |_| {}).unwrap()
+    model.generate(chat, options, &mut Unobserved).unwrap()
 }
 
 /// A copy of a fixture's checkpoint that a test may change.

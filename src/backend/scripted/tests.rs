@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::*;
 use crate::vlm::Message;
+use crate::vlm::{OnText, Unobserved};
 
 fn scripted(script: &str) -> Result<ScriptedModel, ScriptError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -13,7 +14,7 @@ fn scripted(script: &str) -> Result<ScriptedModel, ScriptError> {
 
 fn ask(model: &mut ScriptedModel, question: &str) -> Result<String, ModelError> {
     let chat = Chat { messages: vec![Message::user([], question)] };
-    model.generate(&chat, &GenerationOptions::default(), &mut |_| {}).map(|it| it.answer)
+    model.generate(&chat, &GenerationOptions::default(), &mut Unobserved).map(|it| it.answer)
 }
 
 #[test]
@@ -52,12 +53,19 @@ fn words_are_counted_streamed_and_cut_off() {
     let chat = Chat { messages: vec![Message::user([image.path().into()], "What is it?")] };
     let mut pieces = String::new();
     let options = GenerationOptions { max_tokens: 3, ..GenerationOptions::default() };
-    let generation = model.generate(&chat, &options, &mut |piece| pieces += piece).unwrap();
+    let generation =
+        model.generate(&chat, &options, &mut OnText(|piece: &str| pieces += piece)).unwrap();
     assert_eq!(generation.answer, "a red and ");
     assert_eq!(generation.answer, pieces);
     assert_eq!(generation.finish_reason, FinishReason::Length);
     assert_eq!(generation.prompt, "user: <image> What is it?\n");
-    let usage = Usage { prompt_tokens: 5, image_tokens: 1, cached_tokens: 0, completion_tokens: 3 };
+    let usage = Usage {
+        prompt_tokens: 5,
+        image_tokens: 1,
+        cached_tokens: 0,
+        completion_tokens: 3,
+        prefill_chunk: 5,
+    };
     assert_eq!(generation.usage, usage);
     assert_eq!((generation.prompt_token_ids.len(), generation.token_ids.len()), (5, 3));
 }
@@ -93,7 +101,7 @@ fn answers_can_depend_on_what_was_shown_and_said_before() {
     let mut ask = |messages: &[Message]| {
         let chat = Chat { messages: messages.to_vec() };
         let options = GenerationOptions { read_back: true, ..GenerationOptions::default() };
-        model.generate(&chat, &options, &mut |_| {}).unwrap()
+        model.generate(&chat, &options, &mut Unobserved).unwrap()
     };
     let shown = ask(std::slice::from_ref(&first));
     assert_eq!((shown.answer.as_str(), shown.image_sha256.len()), ("I see it", 1));
@@ -111,7 +119,7 @@ fn of_the_candidates_what_the_script_says_is_the_probable_one() {
     let chat = Chat { messages: vec![Message::user([], "Which colour?")] };
     let candidates = vec!["blue".to_owned(), "red".to_owned()];
     let options = GenerationOptions { candidates, ..GenerationOptions::default() };
-    let weighed = model.generate(&chat, &options, &mut |_| {}).unwrap().candidates;
+    let weighed = model.generate(&chat, &options, &mut Unobserved).unwrap().candidates;
     assert!(weighed[1].per_token() > weighed[0].per_token());
 }
 
@@ -124,7 +132,7 @@ fn a_model_may_lose_what_it_is_sent() {
     let chat = Chat { messages: vec![Message::user([cat], long), Message::user([], "And?")] };
     let got = |lost: &str| {
         let mut model = scripted(&format!("default = 'yes'\nloses = '{lost}'")).unwrap();
-        model.generate(&chat, &GenerationOptions::default(), &mut |_| {}).unwrap()
+        model.generate(&chat, &GenerationOptions::default(), &mut Unobserved).unwrap()
     };
     assert_eq!(
         (got("history").prompt.as_str(), got("history").image_sha256.len()),

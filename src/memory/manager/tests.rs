@@ -1,27 +1,42 @@
 //! The discipline against an allocator whose every step is visible and can be made to fail.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::memory::{MemoryReading, NoAllocator};
 
+/// A value that threads may share.
+#[derive(Default)]
+struct Shared<T>(Mutex<T>);
+
+impl<T: Clone + Default> Shared<T> {
+    fn get(&self) -> T {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn set(&self, value: T) {
+        *self.0.lock().unwrap() = value;
+    }
+
+    fn take(&self) -> T {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
 #[derive(Default)]
 struct Recorder {
-    calls: RefCell<Vec<&'static str>>,
-    failing: Cell<Option<&'static str>>,
-    active: Cell<u64>,
-    cache: Cell<u64>,
-    peak: Cell<u64>,
-    limit: Cell<u64>,
-    keeps_cache: Cell<bool>,
+    calls: Shared<Vec<&'static str>>,
+    failing: Shared<Option<&'static str>>,
+    active: Shared<u64>,
+    cache: Shared<u64>,
+    peak: Shared<u64>,
+    limit: Shared<u64>,
+    keeps_cache: Shared<bool>,
 }
 
 impl Recorder {
     fn note(&self, operation: &'static str) -> Result<(), MemoryError> {
-        self.calls.borrow_mut().push(operation);
+        self.calls.0.lock().unwrap().push(operation);
         if self.failing.get() == Some(operation) {
             return Err(MemoryError::Mlx { operation, message: "injected".to_owned() });
         }
@@ -39,7 +54,7 @@ impl Recorder {
     }
 }
 
-impl Allocator for Rc<Recorder> {
+impl Allocator for Arc<Recorder> {
     fn reading(&self) -> Result<MemoryReading, MemoryError> {
         self.note("reading")?;
         Ok(MemoryReading {
@@ -72,11 +87,23 @@ impl Allocator for Rc<Recorder> {
         self.limit.set(bytes);
         Ok(())
     }
+
+    fn set_memory_limit(&self, _bytes: u64) -> Result<(), MemoryError> {
+        self.note("set_memory_limit")
+    }
+
+    fn set_wired_limit(&self, _bytes: u64) -> Result<(), MemoryError> {
+        self.note("set_wired_limit")
+    }
+
+    fn clear_compiled(&self) -> Result<(), MemoryError> {
+        self.note("clear_compiled")
+    }
 }
 
-fn managed(schedule: CleanupSchedule) -> (Rc<Recorder>, MemoryManager) {
-    let recorder = Rc::new(Recorder::default());
-    let manager = MemoryManager::new(Box::new(Rc::clone(&recorder)), schedule);
+fn managed(schedule: CleanupSchedule) -> (Arc<Recorder>, MemoryManager) {
+    let recorder = Arc::new(Recorder::default());
+    let manager = MemoryManager::new(Box::new(Arc::clone(&recorder)), schedule);
     (recorder, manager)
 }
 
@@ -87,7 +114,7 @@ fn step(question: usize) -> Step {
 #[test]
 fn a_question_is_run_between_a_reset_and_a_barrier() {
     let (recorder, mut manager) = managed(CleanupSchedule::every_questions(5));
-    let run = || recorder.calls.borrow_mut().push("run");
+    let run = || recorder.calls.0.lock().unwrap().push("run");
     assert_eq!(manager.clean_up_if_due(step(1), false), None);
     manager.track(run).unwrap();
     let plain = ["synchronize", "reset_peak", "reading", "run", "synchronize", "reading"];
@@ -237,8 +264,11 @@ fn what_a_model_gave_up_is_cleared_at_once_and_a_due_clean_up_is_not_made_twice(
 
 #[test]
 fn memory_is_short_when_the_machine_says_so_and_not_where_it_says_nothing() {
-    let short = || Some(SystemMemory { total_bytes: 1600, available_bytes: 99 });
-    let plenty = || Some(SystemMemory { total_bytes: 1600, available_bytes: 100 });
+    let short =
+        || Some(SystemMemory { total_bytes: 1600, available_bytes: 99, ..SystemMemory::default() });
+    let plenty = || {
+        Some(SystemMemory { total_bytes: 1600, available_bytes: 100, ..SystemMemory::default() })
+    };
     let managed = |system| managed(CleanupSchedule::Never).1.on(system);
     assert!(managed(short).is_short());
     assert!(!managed(plenty).is_short() && !managed(|| None).is_short());

@@ -10,7 +10,7 @@ fn shown(name: &str, positions: usize) -> ShownImage {
 }
 
 fn cut_up(ids: &[i32], images: &[ShownImage]) -> Vec<Segment> {
-    cut(ids, images, |id| id == IMAGE, |ids| ids.last() == Some(&END))
+    cut(ids, PREFILL_CHUNK, images, |id| id == IMAGE, |ids| ids.last() == Some(&END))
 }
 
 fn lengths(segments: &[Segment]) -> Vec<usize> {

@@ -25,7 +25,7 @@ fn a_line_tells_place_accuracy_time_left_and_memory() {
 
 #[test]
 fn failures_show_and_the_last_question_leaves_no_time() {
-    let line = after(20).line(100, false);
+    let line = after(21).line(100, false);
     assert_eq!(line, "smolvlm_tiny 8/8 · 76.7 % · peak 9.0 MB · 5 without answer");
 }
 

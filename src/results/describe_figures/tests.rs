@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    memory::{CleanupReason, CleanupRecord},
+    memory::{CleanupReason, CleanupRecord, Level},
     results::{
         Cause,
         example::described::{image, said, text_only},
@@ -17,6 +17,8 @@ fn cleanup(before_question: Option<usize>, active_after_bytes: u64) -> CleanupRe
         active_after_bytes,
         cache_after_bytes: 0,
         duration_ms: 1.0,
+        level: Level::Normal,
+        steps: Vec::new(),
         error: None,
     }
 }
