@@ -4,24 +4,37 @@
 mod allocator;
 mod budget;
 mod cleanup;
+mod device;
 mod level;
 mod manager;
 mod mlx;
+mod platform;
+mod pressure;
 mod question;
 mod record;
 mod sample;
 mod schedule;
+mod scripted_signals;
+mod signals;
+mod size;
 mod system;
+mod watch;
 
 pub use self::{
     allocator::{Allocator, DeviceMemory, MemoryError, MemoryReading, NoAllocator},
-    budget::cache_limit,
+    budget::{MemoryBudget, budget_bytes, cache_limit},
     cleanup::clear_mlx_memory,
     level::Level,
     manager::{MemoryManager, Tracked},
     mlx::MlxAllocator,
+    platform::{oom_kills, process_peak, reset_process_peak, trim_heap},
+    pressure::{DWELL, PressureDetector},
     question::QuestionMemory,
     record::{CleanupReason, CleanupRecord, Relief},
     sample::{MemorySample, ProcessMemory, Stall, SystemMemory, SystemPressure},
     schedule::{CleanupSchedule, Step, StepCounter},
+    scripted_signals::{PressureStep, ScriptedSignals},
+    signals::{MachineSignals, Signals},
+    size::{SizeError, parse_size},
+    watch::Watch,
 };
