@@ -11,6 +11,7 @@ mod question;
 mod record;
 mod sample;
 mod schedule;
+pub mod simulated;
 mod system;
 
 pub use self::{
