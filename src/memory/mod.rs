@@ -17,6 +17,7 @@ mod schedule;
 mod scripted_signals;
 mod signals;
 mod size;
+pub mod simulated;
 mod system;
 mod watch;
 
