@@ -77,6 +77,7 @@
 //! Memory discipline:
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
 //! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
+//! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
 //! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
 //!
 //! One model, one process:

@@ -4,6 +4,7 @@
 mod allocator;
 mod budget;
 mod cleanup;
+pub mod leak;
 mod level;
 mod manager;
 mod mlx;
