@@ -66,7 +66,7 @@ pub fn median(points: &[Point]) -> Option<f64> {
 }
 
 /// The rank of each value from 1; equal values share the middle one of theirs.
-fn ranks(points: &[Point]) -> Vec<f64> {
+pub fn ranks(points: &[Point]) -> Vec<f64> {
     let mut order: Vec<(usize, f64)> = points.iter().map(|(_, y)| *y).enumerate().collect();
     order.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut ranks = vec![0.0; points.len()];

@@ -1,8 +1,13 @@
 //! How fast a series rises: the slope of Theil and Sen with its bounds, which a few wild values
 //! cannot move.
 
+use super::step::ranks;
+
 /// The normal quantile of a one-sided bound of 99 %.
 pub const Z_99: f64 = 2.326_347_874_040_841;
+
+/// Closer neighbours are taken for no closer: the ranks of a line are 0.98 alike.
+const MOST_ALIKE: f64 = 0.98;
 
 /// A question's number and what was seen before it. Numbers ascend strictly in a series.
 pub type Point = (f64, f64);
@@ -47,6 +52,23 @@ pub fn rises(points: &[Point], z: f64) -> bool {
     let count = points.len() * points.len().saturating_sub(1) / 2;
     // The slope of that rank is positive when fewer slopes than that are not.
     count - rising < rank_below(points, count, z)
+}
+
+/// How many times farther from 0 a slope of `points` comes to lie by chance because neighbours
+/// resemble each other: `√((1 + r)/(1 − r))`, where `r` is the correlation of neighbouring ranks
+/// around the slope, as of an autoregressive series (Bayley and Hammersley 1946).
+pub fn inflation(points: &[Point]) -> f64 {
+    let Some(slope) = theil_sen(points, Z_99) else { return 1.0 };
+    let level: Vec<Point> = points.iter().map(|&(x, y)| (x, y - slope.median * x)).collect();
+    let middle = f64::midpoint(1.0, points.len() as f64);
+    let ranks: Vec<f64> = ranks(&level).iter().map(|rank| rank - middle).collect();
+    let of_neighbours: f64 = ranks.iter().zip(ranks.iter().skip(1)).map(|(a, b)| a * b).sum();
+    let of_each: f64 = ranks.iter().map(|rank| rank * rank).sum();
+    if of_neighbours <= 0.0 || of_each <= 0.0 {
+        return 1.0;
+    }
+    let r = (of_neighbours / of_each).min(MOST_ALIKE);
+    ((1.0 + r) / (1.0 - r)).sqrt()
 }
 
 /// The rank of the lower bound among `count` slopes, from 1; 0 where there is none.
@@ -114,6 +136,16 @@ mod tests {
         slopes.sort_by(f64::total_cmp);
         let slope = theil_sen(&points, Z_99).unwrap();
         assert_eq!((slope.median, slope.lower, slope.upper), (slopes[22], slopes[8], slopes[36]));
+    }
+
+    #[test]
+    fn neighbours_that_are_alike_widen_the_bounds_and_others_do_not() {
+        let jagged: Vec<f64> = (0..60).map(|x| f64::from(x * 37 % 61)).collect();
+        assert!(inflation(&numbered(&jagged)) < 1.3);
+        let wave: Vec<f64> = (0..60).map(|x| (f64::from(x) / 8.0).sin()).collect();
+        assert!(inflation(&numbered(&wave)) > 3.0);
+        assert_eq!(inflation(&numbered(&(0..40).map(f64::from).collect::<Vec<_>>())), 1.0);
+        assert_eq!((inflation(&[]), inflation(&numbered(&[1.0; 9]))), (1.0, 1.0));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     series::{Series, boundary},
-    theil_sen::Point,
+    theil_sen::{Point, inflation, rises},
     verdict::{FEWEST_FOR_ALARM, SKIPPED, WINDOW, change, is_sustained},
 };
 use crate::memory::MemorySample;
@@ -92,6 +92,10 @@ impl LeakWatch {
             let points = &*window.make_contiguous();
             // A series that the system seldom tells may be short.
             if points.len() + SKIPPED < FEWEST_FOR_ALARM || !is_sustained(points, z) {
+                return None;
+            }
+            // What wanders to and fro also goes one way for a while.
+            if !rises(points, z * inflation(points)) {
                 return None;
             }
             let change = change(points, true)?;

@@ -97,6 +97,19 @@ fn of_a_thousand_clean_runs_at_most_ten_raise_an_alarm() {
 }
 
 #[test]
+fn memory_that_wanders_seldom_raises_an_alarm() {
+    let alarms = (0..200).filter(|seed| {
+        let (mut noise, mut away) = (Noisy::new(*seed, MB), 0.0);
+        let wander = |_| {
+            away = 0.9 * away + noise.sigma * noise.normal();
+            away
+        };
+        alarm(500, wander).is_some()
+    });
+    assert!(alarms.count() <= 4);
+}
+
+#[test]
 fn an_exact_leak_of_a_few_bytes_counts_by_what_it_comes_to_in_the_run() {
     let leak = |question| 1000.0 * question as f64;
     assert_eq!(alarm(1000, leak), None);
