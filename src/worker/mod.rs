@@ -10,7 +10,7 @@ use std::io;
 
 pub use self::{
     death::Death,
-    process::{Answer, Exchange, StartError, WorkerProcess},
+    process::{Exchange, StartError, Told, WorkerProcess},
     serve::{ServeError, serve},
 };
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::manifest::Manifest,
-    memory::{CleanupReason, CleanupRecord, CleanupSchedule, MemorySample, QuestionMemory, Step},
+    memory::{
+        CleanupReason, CleanupRecord, CleanupSchedule, Level, MemorySample, QuestionMemory, Step,
+    },
     vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError},
 };
 
@@ -41,6 +43,9 @@ pub struct Load {
     pub options: LoadOptions,
     /// When the worker cleans up by itself.
     pub cleanup: CleanupSchedule,
+    /// How short memory is when it starts: what the last worker left of it.
+    #[serde(default)]
+    pub level: Level,
 }
 
 /// One question for the loaded model.
@@ -89,6 +94,14 @@ pub enum Reply {
         generation: Box<Generation>,
         /// What it cost.
         memory: QuestionMemory,
+    },
+    /// Memory is so short that only a new worker helps: this one ends, the question has not
+    /// been begun.
+    RestartWanted {
+        /// The question.
+        id: u64,
+        /// What it saw.
+        sample: Box<MemorySample>,
     },
     /// This question has no answer.
     Failed {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::{
     backend::manifest::{BackendKind, Manifest},
-    memory::{CleanupSchedule, Step},
+    memory::{CleanupSchedule, Level, Step},
     vlm::{Chat, GenerationOptions, LoadOptions, Message},
 };
 
@@ -21,6 +21,7 @@ fn load(path: PathBuf) -> Ask {
         path,
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::every_questions(2),
+        level: Level::Normal,
     }))
 }
 
