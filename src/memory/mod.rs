@@ -5,6 +5,7 @@ mod allocator;
 mod budget;
 mod cleanup;
 mod device;
+pub mod leak;
 mod level;
 mod manager;
 mod mlx;
