@@ -1,11 +1,13 @@
 //! Memory discipline: when to clean up, how it is done, what a question cost.
 //! Knows nothing of models or runners; MLX is one [`Allocator`] among others.
 
+mod admission;
 mod allocator;
 mod budget;
 mod cleanup;
 mod device;
 pub mod leak;
+mod forecast;
 mod level;
 mod manager;
 mod mlx;
@@ -23,9 +25,11 @@ mod system;
 mod watch;
 
 pub use self::{
+    admission::{Decision, Refusal, Room},
     allocator::{Allocator, DeviceMemory, MemoryError, MemoryReading, NoAllocator},
     budget::{MemoryBudget, budget_bytes, cache_limit},
     cleanup::clear_mlx_memory,
+    forecast::{Forecast, Forecaster},
     level::Level,
     manager::{MemoryManager, Tracked},
     mlx::MlxAllocator,
