@@ -10,10 +10,10 @@ use std::{
 
 use super::protocol::{Ask, LINE_PREFIX, Load, Question, Reply};
 use crate::{
-    backend::{self, ModelInfo, checkpoint_folder::CheckpointFolder},
+    backend::{self, ModelInfo},
     memory::{
-        Allocator, CleanupReason, Failure, MachineSignals, MemoryError, MemoryManager,
-        MemoryPolicy, MlxAllocator, NoAllocator, Prepared, Tracked,
+        CleanupReason, Failure, MemoryError, MemoryManager, MemoryPolicy, MlxAllocator, Prepared,
+        Tracked,
     },
     vlm::{Generation, Loaded, ModelError, VisionLanguageModel},
 };
@@ -130,9 +130,8 @@ impl Worker {
         start: Instant,
     ) -> Result<(Self, Loaded), Box<dyn std::error::Error>> {
         let uses_mlx = load.manifest.backend.uses_mlx();
-        let allocator: Arc<dyn Allocator> =
-            if uses_mlx { Arc::new(MlxAllocator::new()?) } else { Arc::new(NoAllocator) };
-        let signals = Box::new(MachineSignals::new());
+        let prepared = backend::prepare(&load.manifest, &load.path)?;
+        let (allocator, signals) = (prepared.allocator(), prepared.signals());
         let Load { cleanup: schedule, limits, level, .. } = *load;
         let policy = MemoryPolicy { schedule, limits, level };
         let mut replies = replies.clone();
@@ -140,8 +139,8 @@ impl Worker {
             // A runner that is gone ends this process anyway.
             let _ = replies.send(&Reply::Sampled(Box::new(sample.clone())));
         });
-        memory.before_load(CheckpointFolder::open(&load.path).map_or(0, |it| it.weight_bytes))?;
-        let opened = backend::open(&load.manifest, &load.path, &load.options)?;
+        memory.before_load(prepared.weight_bytes())?;
+        let opened = prepared.load(&load.options)?;
         let baseline_bytes = memory.loaded()?;
         let ModelInfo { model_type, template_sha256, precision } = opened.info;
         let loaded = Loaded {
