@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, fs::File, path::Path, rc::Rc, sync::Mutex};
 
-use super::{LOAD_LIMIT, catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
+use super::{catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::RunArgs,
@@ -15,7 +15,7 @@ use crate::{
         ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, RunDir, RunReport,
         RunSettings, RunStatus, sha256_file,
     },
-    runner::{self, Plan, PlannedModel},
+    runner::{self, Patience, Plan, PlannedModel},
     suites::Suite,
 };
 
@@ -180,7 +180,7 @@ fn plan(
         top_p: 1.0,
         load: args.load.options(),
         cleanup: prepared.cleanup,
-        load_limit_ms: LOAD_LIMIT.as_millis() as u64,
+        load_limit_ms: args.load.limit().as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),
         context: prepared.context,
     };
@@ -199,6 +199,7 @@ fn plan(
         suite: prepared.suite,
         program: this_program()?,
         log: folder.debug_log_path(),
+        patience: Patience::default(),
     })
 }
 

@@ -74,6 +74,9 @@ pub enum Reply {
     LoadFailed {
         /// Why, and what to do.
         message: String,
+        /// Whether it panicked, so that another attempt may go better.
+        #[serde(default)]
+        panicked: bool,
     },
     /// A piece of an answer.
     Text {

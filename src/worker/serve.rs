@@ -62,7 +62,7 @@ pub fn serve(input: impl BufRead, output: impl Write) -> Result<(), ServeError> 
                 replies.send(&Reply::Loaded(loaded))?;
                 worker
             }
-            Err(message) => return replies.send(&Reply::LoadFailed { message }),
+            Err(failure) => return replies.send(&failure),
         },
         Some((line, Ask::Question(_) | Ask::CleanUp { .. })) => {
             return Err(ServeError::OutOfTurn { line });
@@ -100,11 +100,14 @@ struct Worker {
 }
 
 impl Worker {
-    /// Opens the model; an error is a text for people.
-    fn open(load: &Load) -> Result<(Self, Loaded), String> {
+    /// Opens the model; an error is what the runner is told.
+    fn open(load: &Load) -> Result<(Self, Loaded), Reply> {
         let start = Instant::now();
-        let open = || Self::open_at(load, start).map_err(|error| error.to_string());
-        fenced(open).unwrap_or_else(|panic| Err(format!("loading panicked: {panic}")))
+        let failed = |message, panicked| Reply::LoadFailed { message, panicked };
+        match fenced(|| Self::open_at(load, start).map_err(|error| error.to_string())) {
+            Ok(opened) => opened.map_err(|message| failed(message, false)),
+            Err(panic) => Err(failed(format!("loading panicked: {panic}"), true)),
+        }
     }
 
     fn open_at(load: &Load, start: Instant) -> Result<(Self, Loaded), Box<dyn std::error::Error>> {
@@ -161,7 +164,8 @@ impl Worker {
                 Reply::Failed { id, error, worker_ends: false }
             }
             Ok(Tracked { value: Err(panic), .. }) => {
-                ending(id, format!("the model panicked: {panic}"))
+                let error = ModelError::Panic(format!("the model panicked: {panic}"));
+                Reply::Failed { id, error, worker_ends: true }
             }
             Err(error) => ending(id, late_failure(&error)),
         };
