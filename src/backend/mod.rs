@@ -10,14 +10,15 @@ pub mod registry_error;
 pub mod resolved;
 pub mod scripted;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::{
     checkpoint_folder::CheckpointFolder,
     manifest::{BackendKind, Manifest},
-    scripted::{ScriptError, ScriptedModel},
+    scripted::{PressureStep, ScriptError, ScriptedModel},
 };
 use crate::{
+    memory::{Allocator, MemoryError, MlxAllocator},
     native::{LoadError, NativeModel},
     vlm::{LoadOptions, VisionLanguageModel},
 };
@@ -52,39 +53,91 @@ pub enum OpenError {
     /// The script of a scripted model cannot be used.
     #[error(transparent)]
     Script(#[from] ScriptError),
+    /// MLX does not answer.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// The checkpoint cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
 }
 
-/// Opens the model of `manifest` that lies at `path` (a checkpoint folder, or a script)
-/// as `options` say and evaluates its weights. A scripted model has no options. Call in the process, and on the thread, that will ask it.
+/// A model that was found and looked at. Nothing of it is in memory yet, but it is known who
+/// owns the memory it will compute in.
+#[derive(Debug)]
+pub struct Prepared {
+    weight_bytes: u64,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Native { path: PathBuf, allocator: MlxAllocator },
+    Scripted(Box<ScriptedModel>),
+}
+
+/// Finds the model of `manifest` that lies at `path` (a checkpoint folder, or a script). Call in
+/// the process that will ask it.
 ///
 /// # Errors
 /// [`OpenError`] says what is missing, contradictory or not built yet.
-pub fn open(manifest: &Manifest, path: &Path, options: &LoadOptions) -> Result<Opened, OpenError> {
+pub fn prepare(manifest: &Manifest, path: &Path) -> Result<Prepared, OpenError> {
     match manifest.backend {
-        BackendKind::Native => open_native(manifest, path, options),
+        BackendKind::Native => {
+            let folder = CheckpointFolder::open(path)?;
+            folder.check(manifest)?;
+            let source = Source::Native { path: path.to_owned(), allocator: MlxAllocator::new()? };
+            Ok(Prepared { weight_bytes: folder.weight_bytes, source })
+        }
         BackendKind::Scripted => {
-            let model = Box::new(ScriptedModel::open(path)?);
-            let info = ModelInfo { model_type: "scripted".to_owned(), ..ModelInfo::default() };
-            Ok(Opened { model, info })
+            let model = Box::new(ScriptedModel::read(path)?);
+            Ok(Prepared { weight_bytes: model.weights_bytes(), source: Source::Scripted(model) })
         }
     }
 }
 
-fn open_native(
-    manifest: &Manifest,
-    path: &Path,
-    options: &LoadOptions,
-) -> Result<Opened, OpenError> {
-    let folder = CheckpointFolder::open(path)?;
-    folder.check(manifest)?;
-    let model = NativeModel::load(path, options)?;
-    let info = ModelInfo {
-        model_type: model.model_type().to_owned(),
-        template_sha256: Some(model.template_sha256()),
-        precision: Some(model.precision().to_owned()),
-    };
-    Ok(Opened { model: Box::new(model), info })
+impl Prepared {
+    /// Whoever owns the memory it computes in, here or in this process at all.
+    pub fn allocator(&self) -> Box<dyn Allocator> {
+        match &self.source {
+            Source::Native { allocator, .. } => Box::new(*allocator),
+            Source::Scripted(model) => model.allocator(),
+        }
+    }
+
+    /// Size of its weights as they are stored.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
+    }
+
+    /// What the system is to say instead of the truth, if that is scripted.
+    pub fn pressure(&self) -> &[PressureStep] {
+        match &self.source {
+            Source::Native { .. } => &[],
+            Source::Scripted(model) => model.pressure(),
+        }
+    }
+
+    /// Opens it as `options` say and evaluates its weights. A scripted model has no options.
+    /// Call on the thread that will ask it.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong with its files.
+    pub fn load(self, options: &LoadOptions) -> Result<Opened, OpenError> {
+        match self.source {
+            Source::Native { path, .. } => {
+                let model = NativeModel::load(&path, options)?;
+                let info = ModelInfo {
+                    model_type: model.model_type().to_owned(),
+                    template_sha256: Some(model.template_sha256()),
+                    precision: Some(model.precision().to_owned()),
+                };
+                Ok(Opened { model: Box::new(model), info })
+            }
+            Source::Scripted(mut model) => {
+                model.load()?;
+                let info = ModelInfo { model_type: "scripted".to_owned(), ..ModelInfo::default() };
+                Ok(Opened { model, info })
+            }
+        }
+    }
 }

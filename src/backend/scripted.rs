@@ -14,141 +14,172 @@
 //! [[answer]]
 //! at = 3                           # the third question this worker is asked
 //! crash = "kill"                   # or abort, segv, exit255
-//! phase = "decode"                 # when: preprocess, vision, prefill (the default) or decode
+//! phase = "decode"                 # when: preprocess, vision, prefill (the default), decode,
+//!                                  # load, or clean_up: the first one after this answer
+//! once = true                      # of all workers only the first gives this answer
 //!
 //! [[answer]]
 //! shown = "cat.png"                # part of the name of an image of the last turn
 //! image = "cat.png"                # the same of any turn
 //! history = "a cat"                # part of the text of an earlier turn
 //! echo = true                      # says the question
+//!
+//! [memory]                         # simulated: figures alone; what is not given is 0
+//! profile = "metal"                # or cuda, cpu (the default): whose rules hold
+//! device_bytes = 17_179_869_184    # all the device has: 16 GiB if not given
+//! weights_bytes = 500_000_000      # from loading on
+//! image_bytes = 20_000_000         # for each image while they are encoded
+//! kv_bytes = 4_000_000             # of a question from its prompt to its end; announced exactly
+//! question_bytes = 60_000_000      # the same, but found out by running it
+//! held_bytes = 1_000_000           # kept for later questions, until it has to be given up
+//! leak_bytes = 1_000_000           # never freed, of each question
+//! leak_objects = 1                 # the same: arrays of one number
+//! # buffer_limit = 499_000         # Metal's, in use and in the pool
+//! # remote = true                  # computes elsewhere: no memory here, no clean-ups
+//!
+//! [[pressure]]                     # what the system says; the last whose moment has come
+//! from_question = 3                # or from_ms, since the worker began
+//! pressure = "critical"            # or warning, normal
+//! # total_bytes, available_bytes, swap_used_bytes, stall_some, stall_full (percent) of the
+//! # machine; footprint_bytes, resident_bytes, threads, descriptors of the process
 //! ```
 //! Other faults of an answer: `error`, `image_error`, `panic` (texts), `hang`, `empty`
-//! (flags), `noise` (text for standard output), `slow_ms`. The first answer whose
-//! conditions all hold is taken; `at` counts anew in a restarted worker. Of the answers it
-//! is to weigh, what the script says is probable and everything else is not.
+//! (flags), `noise` (text for standard output), `slow_ms`; of its memory: `allocation_error`
+//! (none is left), `late_error` (work fails that was handed to the device: told when it is
+//! waited for, once), `submissions_ignored` (the device runs nothing more), and
+//! `question_bytes`, instead of what `[memory]` says. The first answer whose
+//! conditions all hold is taken; `at` counts anew in a restarted worker. One whose phase is
+//! `load` is no answer: it happens while the model is loaded. `once` leaves a file beside
+//! the script. Of the answers it is to weigh, what the script says is probable and everything
+//! else is not.
 
+mod answer;
 mod faults;
 mod loss;
+mod memory;
+mod pressure;
+mod script;
 
 use std::{
     borrow::Cow,
-    fs, io,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use serde::Deserialize;
-
-use self::{
-    faults::{Crash, hang},
-    loss::Loss,
-};
+use self::{answer::Answer, faults::hang, loss::Loss, memory::Memory, script::Script};
 use crate::{
+    memory::Allocator,
     sha256,
     vlm::{
-        CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions, Message,
-        ModelError, Observer, Phase, Role, Timings, Usage, VisionLanguageModel,
+        Admission, CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions,
+        ModelError, Need, Observer, Phase, Role, Timings, Usage, VisionLanguageModel,
     },
 };
 
-/// Why a script cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ScriptError {
-    /// The file cannot be read.
-    #[error("cannot read the script {}: {source}", path.display())]
-    Read {
-        /// The script.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It is not TOML, or has a field that does not exist.
-    #[error("{} is not a script: {}", path.display(), source.to_string().trim_end())]
-    Parse {
-        /// The script.
-        path: PathBuf,
-        /// What the parser says, with line and column.
-        source: Box<toml::de::Error>,
-    },
-    /// The script asks for this failure.
-    #[error("{0}")]
-    Load(String),
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Script {
-    default: String,
-    load_error: Option<String>,
-    load_crash: Option<Crash>,
-    load_panic: Option<String>,
-    load_hang: bool,
-    loses: Option<Loss>,
-    answer: Vec<Answer>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Answer {
-    question: Option<String>,
-    at: Option<usize>,
-    shown: Option<String>,
-    image: Option<String>,
-    history: Option<String>,
-    echo: bool,
-    text: String,
-    empty: bool,
-    error: Option<String>,
-    image_error: Option<String>,
-    panic: Option<String>,
-    crash: Option<Crash>,
-    phase: Option<Phase>,
-    noise: Option<String>,
-    hang: bool,
-    slow_ms: u64,
-}
+pub use self::{pressure::PressureStep, script::ScriptError};
 
 /// A model that says what its script says.
 #[derive(Debug)]
 pub struct ScriptedModel {
     script: Script,
+    memory: Memory,
     asked: usize,
+    chunk: usize,
 }
 
 impl ScriptedModel {
-    /// Reads the script at `path` and does to itself what it says of loading.
+    /// Reads the script at `path`.
     ///
     /// # Errors
-    /// [`ScriptError`] when the script is unusable or asks for an error.
-    pub fn open(path: &Path) -> Result<Self, ScriptError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
-        let script: Script = toml::from_str(&text).map_err(|source| ScriptError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        if let Some(crash) = script.load_crash {
-            crash.happen();
-        }
-        if let Some(message) = &script.load_panic {
-            faults::panic(message);
-        }
-        if script.load_hang {
-            hang();
-        }
-        match script.load_error {
-            Some(message) => Err(ScriptError::Load(message)),
-            None => Ok(Self { script, asked: 0 }),
-        }
+    /// [`ScriptError`] when it is unusable.
+    pub fn read(path: &Path) -> Result<Self, ScriptError> {
+        let script = Script::read(path)?;
+        let memory = Memory::new(script.memory.clone());
+        Ok(Self { script, memory, asked: 0, chunk: usize::MAX })
     }
 
-    fn answer_to(&self, chat: &Chat) -> Answer {
+    /// Whoever owns the memory it computes in.
+    pub fn allocator(&self) -> Box<dyn Allocator> {
+        self.memory.allocator()
+    }
+
+    /// What its weights take.
+    pub fn weights_bytes(&self) -> u64 {
+        self.memory.weights_bytes()
+    }
+
+    /// What the script says of the machine.
+    pub fn pressure(&self) -> &[PressureStep] {
+        &self.script.pressure
+    }
+
+    /// Does to itself what the script says of loading.
+    ///
+    /// # Errors
+    /// [`ScriptError::Load`] when it asks for an error.
+    pub fn load(&mut self) -> Result<(), ScriptError> {
+        if let Some(crash) = self.script.load_crash {
+            crash.happen();
+        }
+        if let Some(message) = &self.script.load_panic {
+            faults::panic(message);
+        }
+        if self.script.load_hang {
+            hang();
+        }
+        if let Some(message) = &self.script.load_error {
+            return Err(ScriptError::Load(message.clone()));
+        }
+        let failed = |error: ModelError| ScriptError::Load(error.to_string());
+        for answer in self.script.answer.iter().filter(|it| it.phase() == Phase::Load) {
+            if answer.claim().map_err(failed)? {
+                answer.fail_in(Phase::Load, &self.memory).map_err(failed)?;
+            }
+        }
+        self.memory.load().map_err(failed)
+    }
+
+    fn answer_to(&self, chat: &Chat) -> Result<Answer, ModelError> {
         let matching = |answer: &&Answer| {
-            answer.at.is_none_or(|at| at == self.asked) && answer.belongs_to(chat)
+            answer.phase() != Phase::Load
+                && answer.at.is_none_or(|at| at == self.asked)
+                && answer.belongs_to(chat)
         };
-        let default = || Answer { text: self.script.default.clone(), ..Answer::default() };
-        self.script.answer.iter().find(matching).cloned().unwrap_or_else(default)
+        for answer in self.script.answer.iter().filter(matching) {
+            if answer.claim()? {
+                return Ok(answer.clone());
+            }
+        }
+        Ok(Answer::of(self.script.default.clone()))
+    }
+
+    /// Says what the question needs and hears whether it may be computed.
+    fn admit(
+        &mut self,
+        chat: &Chat,
+        answer: &Answer,
+        observer: &mut dyn Observer,
+    ) -> Result<(), ModelError> {
+        let (tokens, images) = (render(chat).split_whitespace().count(), chat.images().count());
+        let need = |memory: &Memory| Need {
+            prompt_tokens: tokens,
+            image_tokens: images,
+            run_tokens: tokens,
+            frames: images,
+            chunk: self.chunk.min(tokens),
+            kv_bytes: memory.kv_bytes(),
+            largest_buffer_bytes: memory.largest_bytes(images, answer.question_bytes),
+            held_bytes: memory.held_bytes(),
+        };
+        let mut admission = observer.admit(&need(&self.memory));
+        if admission == Admission::GiveUp {
+            self.memory.shrink(0);
+            admission = observer.admit(&need(&self.memory));
+        }
+        match admission {
+            Admission::Refused(error) => Err(error),
+            Admission::Granted | Admission::GiveUp => Ok(()),
+        }
     }
 }
 
@@ -163,63 +194,44 @@ impl VisionLanguageModel for ScriptedModel {
         self.asked += 1;
         let loses = self.script.loses;
         let chat = &*loses.map_or(Cow::Borrowed(chat), |loss| loss.of(chat));
-        let answer = self.answer_to(chat);
-        for phase in [Phase::Preprocess, Phase::Vision, Phase::Prefill] {
+        let answer = self.answer_to(chat)?;
+        self.admit(chat, &answer, observer)?;
+        let mut work = |phase| {
             observer.reached(phase)?;
-            answer.fail_in(phase)?;
-        }
-        let text = match (answer.empty, answer.echo) {
-            (true, _) => String::new(),
-            (_, true) => chat.messages.last().map(Message::text).unwrap_or_default(),
-            _ => answer.text.clone(),
+            answer.fail_in(phase, &self.memory)
         };
+        work(Phase::Preprocess)?;
+        work(Phase::Vision)?;
+        drop(self.memory.see(chat.images().count())?);
+        work(Phase::Prefill)?;
+        let buffers = self.memory.answer(answer.question_bytes)?;
         let shown = |path: &PathBuf| {
             let substitute = loses.and_then(Loss::substitute);
             substitute.map_or_else(|| digest(path), Ok)
         };
         let images = chat.images().map(shown).collect::<Result<_, _>>()?;
-        observer.reached(Phase::Decode)?;
-        answer.fail_in(Phase::Decode)?;
-        say(&text, chat, options, observer, images, start)
-    }
-}
-
-impl Answer {
-    /// Whether its conditions hold for `chat`.
-    fn belongs_to(&self, chat: &Chat) -> bool {
-        let Some((last, earlier)) = chat.messages.split_last() else { return false };
-        let shows = |message: &Message, part: &str| {
-            message.images().any(|path| path.to_string_lossy().contains(part))
-        };
-        let holds = |part: &Option<String>, found: &dyn Fn(&str) -> bool| {
-            part.as_ref().is_none_or(|part| found(part))
-        };
-        holds(&self.question, &|part| last.text().contains(part))
-            && holds(&self.shown, &|part| shows(last, part))
-            && holds(&self.image, &|part| chat.messages.iter().any(|it| shows(it, part)))
-            && holds(&self.history, &|part| earlier.iter().any(|it| it.text().contains(part)))
+        work(Phase::Decode)?;
+        let text = answer.says(chat);
+        let mut generation = say(&text, chat, options, observer, images, start)?;
+        generation.usage.prefill_chunk = self.chunk.min(generation.usage.prompt_tokens);
+        drop(buffers);
+        self.memory.answered()?;
+        if answer.phase() == Phase::CleanUp {
+            self.memory.at_next_clear(move || answer.misbehave());
+        }
+        Ok(generation)
     }
 
-    /// Does what it says of failing, if it says that of `phase`.
-    fn fail_in(&self, phase: Phase) -> Result<(), ModelError> {
-        if phase != self.phase.unwrap_or(Phase::Prefill) {
-            return Ok(());
-        }
-        if let Some(noise) = &self.noise {
-            faults::print(noise);
-        }
-        thread::sleep(Duration::from_millis(self.slow_ms));
-        if let Some(crash) = self.crash {
-            crash.happen();
-        }
-        if let Some(message) = &self.panic {
-            faults::panic(message);
-        }
-        if self.hang {
-            hang();
-        }
-        let image_error = self.image_error.clone().map(ModelError::Image);
-        image_error.or_else(|| self.error.clone().map(ModelError::Compute)).map_or(Ok(()), Err)
+    fn held_bytes(&self) -> u64 {
+        self.memory.held_bytes()
+    }
+
+    fn shrink_caches(&mut self, bytes: u64) {
+        self.memory.shrink(bytes);
+    }
+
+    fn limit_prefill_chunk(&mut self, positions: usize) {
+        self.chunk = positions;
     }
 }
 
@@ -297,3 +309,6 @@ fn render(chat: &Chat) -> String {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod memory_tests;

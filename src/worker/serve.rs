@@ -9,10 +9,8 @@ use std::{
 
 use super::protocol::{Ask, LINE_PREFIX, Load, Question, Reply};
 use crate::{
-    backend::{self, ModelInfo, checkpoint_folder::CheckpointFolder},
-    memory::{
-        Allocator, CleanupReason, MemoryError, MemoryManager, MlxAllocator, NoAllocator, Tracked,
-    },
+    backend::{self, ModelInfo},
+    memory::{CleanupReason, MemoryError, MemoryManager, MlxAllocator, Tracked},
     vlm::{Loaded, ModelError, OnText, VisionLanguageModel},
 };
 
@@ -112,11 +110,10 @@ impl Worker {
 
     fn open_at(load: &Load, start: Instant) -> Result<(Self, Loaded), Box<dyn std::error::Error>> {
         let uses_mlx = load.manifest.backend.uses_mlx();
-        let allocator: Box<dyn Allocator> =
-            if uses_mlx { Box::new(MlxAllocator::new()?) } else { Box::new(NoAllocator) };
-        let mut memory = MemoryManager::new(allocator, load.cleanup);
-        memory.before_load(CheckpointFolder::open(&load.path).map_or(0, |it| it.weight_bytes))?;
-        let opened = backend::open(&load.manifest, &load.path, &load.options)?;
+        let prepared = backend::prepare(&load.manifest, &load.path)?;
+        let mut memory = MemoryManager::new(prepared.allocator(), load.cleanup);
+        memory.before_load(prepared.weight_bytes())?;
+        let opened = prepared.load(&load.options)?;
         let baseline_bytes = memory.loaded()?;
         let ModelInfo { model_type, template_sha256, precision } = opened.info;
         let loaded = Loaded {

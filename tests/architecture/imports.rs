@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("memory", &["vlm"]),
     ("suites", &["vlm", "dataset", "scoring", "results"]),
     ("native", &["vlm", "sha256"]),
-    ("backend", &["vlm", "native", "embedded", "sha256"]),
+    ("backend", &["vlm", "native", "memory", "embedded", "sha256"]),
     ("worker", &["vlm", "backend", "memory"]),
     ("results", &["vlm", "scoring", "memory", "sha256", "worker::Death", "worker::DeathCause"]),
     ("runner", &["vlm", "suites", "worker", "results", "memory", "backend"]),

@@ -9,7 +9,9 @@ use crate::vlm::{OnText, Unobserved};
 fn scripted(script: &str) -> Result<ScriptedModel, ScriptError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(script.as_bytes()).unwrap();
-    ScriptedModel::open(file.path())
+    let mut model = ScriptedModel::read(file.path())?;
+    model.load()?;
+    Ok(model)
 }
 
 fn ask(model: &mut ScriptedModel, question: &str) -> Result<String, ModelError> {
@@ -74,7 +76,7 @@ fn words_are_counted_streamed_and_cut_off() {
 fn a_script_with_a_mistake_names_file_and_line() {
     let error = scripted("default = 'x'\n[[answer]]\ntxet = 'y'\n").unwrap_err().to_string();
     assert!(error.contains("txet") && error.contains("line 3"), "{error}");
-    let missing = ScriptedModel::open(Path::new("/no/script.toml")).unwrap_err().to_string();
+    let missing = ScriptedModel::read(Path::new("/no/script.toml")).unwrap_err().to_string();
     assert!(missing.contains("/no/script.toml"), "{missing}");
 }
 
