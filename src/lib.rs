@@ -89,7 +89,7 @@
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker
 //! - `worker/process.rs`, `worker/process/exchange.rs`, `worker/process/group.rs`, `worker/process/pipes.rs` — the runner's hold on it
-//! - `worker/death.rs`, `worker/death/cause.rs`, `worker/death/last_words.rs`, `worker/death/oom_kills.rs` — how it died
+//! - `worker/death.rs`, `worker/death/cause.rs`, `worker/death/last_words.rs` — how it died
 //!
 //! What happened and how it is shown:
 //! - `runner.rs`, `runner/model_run.rs`, `runner/asking.rs`, `runner/ending.rs` — the only loop

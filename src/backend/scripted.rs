@@ -168,6 +168,7 @@ impl ScriptedModel {
             frames: images,
             chunk: self.chunk.min(tokens),
             kv_bytes: memory.kv_bytes(),
+            activation_bytes: 0,
             largest_buffer_bytes: memory.largest_bytes(images, answer.question_bytes),
             held_bytes: memory.held_bytes(),
         };

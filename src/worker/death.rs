@@ -2,7 +2,6 @@
 
 mod cause;
 mod last_words;
-mod oom_kills;
 
 use std::{fmt, os::unix::process::ExitStatusExt, process::ExitStatus};
 
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cause::Clues;
 pub use self::cause::DeathCause;
-pub(super) use self::{last_words::LastWords, oom_kills::OomKills};
+pub(super) use self::last_words::LastWords;
 use crate::{memory::MemorySample, vlm::Phase};
 
 /// How a worker ended that should not have.
@@ -40,8 +39,8 @@ pub(super) struct LastSeen<'a> {
 }
 
 impl Death {
-    /// Of a worker that ended with `status` (`None`: unknown), after the system had killed
-    /// `oom_kills` processes of its control group for want of memory since it was started.
+    /// Of a worker that ended with `status` (`None`: unknown), when the system has killed
+    /// `oom_kills` processes around it for want of memory since it was started.
     pub(super) fn new(
         status: Option<ExitStatus>,
         oom_kills: u64,
@@ -55,7 +54,7 @@ impl Death {
         let mut evidence = ended_by(signal, exit_code);
         if oom_kills > 0 {
             evidence += &format!(
-                "; the system's count of processes killed for want of memory in its control group rose by {oom_kills}"
+                "; the system's count of processes that it killed for want of memory rose by {oom_kills}"
             );
         }
         if let Some((sample, seconds)) = seen.sample {
@@ -142,7 +141,7 @@ mod tests {
         assert_eq!(
             death.to_string(),
             "out of memory while running the prompt (signal 9, SIGKILL; the system's count of \
-             processes killed for want of memory in its control group rose by 1; 0.4 s before, \
+             processes that it killed for want of memory rose by 1; 0.4 s before, \
              0.90 GB of its 2.00 GB were in use, level normal, 0.50 GB of the system's 8.00 GB \
              available): loading | Allocating tensors"
         );

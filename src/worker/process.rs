@@ -22,12 +22,12 @@ pub use self::exchange::{Exchange, StartError, Told};
 use self::pipes::Pipes;
 use super::{
     Death, SUBCOMMAND,
-    death::{LastSeen, LastWords, OomKills},
+    death::{LastSeen, LastWords},
     orphan,
     protocol::{Ask, Load, Question, Reply},
 };
 use crate::{
-    memory::{CleanupReason, CleanupRecord, MemorySample},
+    memory::{CleanupReason, CleanupRecord, MemorySample, oom_kills},
     vlm::{Loaded, Phase},
 };
 
@@ -47,7 +47,9 @@ pub struct WorkerProcess {
     ended: bool,
     status: Option<ExitStatus>,
     death: Option<Death>,
-    oom_kills: Option<OomKills>,
+    /// The system's count of processes killed for want of memory when it was started: the
+    /// runner's, whose control group the worker shares.
+    oom_kills: Option<u64>,
     /// What it is known to be doing; `None` while it is asked something and has not said.
     phase: Option<Phase>,
     /// What it last said of its memory, and when.
@@ -83,8 +85,6 @@ impl WorkerProcess {
             return match worker.next_reply(until, interrupt) {
                 Incoming::Reply(Reply::Loaded(loaded)) => {
                     worker.phase = Some(Phase::Idle);
-                    // It may have moved to a control group of its own.
-                    worker.oom_kills = OomKills::followed(worker.oom_kills.take(), worker.pid());
                     Ok((worker, loaded))
                 }
                 Incoming::Reply(Reply::LoadFailed { message, panicked: false }) => {
@@ -109,6 +109,7 @@ impl WorkerProcess {
         let (stderr, log_start) = open_log(stderr_log)
             .map_err(|source| StartError::Log { path: stderr_log.to_owned(), source })?;
         let fail = |source| StartError::Spawn { program: program.to_owned(), source };
+        let oom_kills = oom_kills();
         let mut child = Command::new(program)
             .arg(SUBCOMMAND)
             .stdin(Stdio::piped())
@@ -119,21 +120,18 @@ impl WorkerProcess {
             .spawn()
             .map_err(fail)?;
         match Pipes::of(&mut child) {
-            Ok(pipes) => {
-                let oom_kills = OomKills::of(child.id());
-                Ok(Self {
-                    child,
-                    pipes,
-                    log: stderr_log.to_owned(),
-                    log_start,
-                    ended: false,
-                    status: None,
-                    death: None,
-                    oom_kills,
-                    phase: Some(Phase::Load),
-                    sample: None,
-                })
-            }
+            Ok(pipes) => Ok(Self {
+                child,
+                pipes,
+                log: stderr_log.to_owned(),
+                log_start,
+                ended: false,
+                status: None,
+                death: None,
+                oom_kills,
+                phase: Some(Phase::Load),
+                sample: None,
+            }),
             Err(error) => {
                 group::end(&mut child, Duration::ZERO);
                 Err(fail(error))
@@ -277,12 +275,13 @@ impl WorkerProcess {
             group::wait_for_exit(&self.child, GRACE);
         }
         let status = self.end();
-        let oom_kills = self.oom_kills.as_ref().map_or(0, OomKills::since);
+        let killed =
+            oom_kills().zip(self.oom_kills).map(|(now, before)| now.saturating_sub(before));
         let words = LastWords::read(&self.log, self.log_start, self.pipes.foreign_output());
         let sample = self.sample.as_ref();
         let sample = sample.map(|(sample, at)| (&**sample, at.elapsed().as_secs_f64()));
         let seen = LastSeen { phase: self.phase, sample };
-        self.death.insert(Death::new(status, oom_kills, seen, &words)).clone()
+        self.death.insert(Death::new(status, killed.unwrap_or(0), seen, &words)).clone()
     }
 
     fn end(&mut self) -> Option<ExitStatus> {

@@ -95,7 +95,8 @@ const NEARLY_FULL: f64 = 0.9;
 pub(super) struct Clues<'a> {
     pub(super) signal: Option<i32>,
     pub(super) exit_code: Option<i32>,
-    /// Processes of its control group that the system killed for want of memory meanwhile.
+    /// Processes that the system killed for want of memory meanwhile, in the worker's control
+    /// group if there is one.
     pub(super) oom_kills: u64,
     /// Its memory when it was last heard of.
     pub(super) sample: Option<&'a MemorySample>,
