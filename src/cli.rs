@@ -2,7 +2,7 @@
 
 mod memory_args;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
@@ -84,12 +84,21 @@ pub struct LoadArgs {
     /// Compute everything anew for each question; the answers are the same, only slower
     #[arg(long)]
     pub no_cache: bool,
+    // Gigabytes from a slow disk.
+    /// Seconds loading a model may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = positive)]
+    pub load_timeout: usize,
 }
 
 impl LoadArgs {
     /// As the model takes them.
     pub fn options(&self) -> LoadOptions {
         LoadOptions { dtype: self.dtype, num_crops: self.num_crops, no_cache: self.no_cache }
+    }
+
+    /// The longest that loading may take.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.load_timeout as u64)
     }
 }
 

@@ -87,10 +87,12 @@
 //!
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker
-//! - `worker/process.rs`, `worker/process/group.rs`, `worker/process/pipes.rs`, `worker/death.rs` — the runner's hold on it
+//! - `worker/process.rs`, `worker/process/exchange.rs`, `worker/process/group.rs`, `worker/process/pipes.rs` — the runner's hold on it
+//! - `worker/death.rs`, `worker/death/cause.rs`, `worker/death/last_words.rs` — how it died
 //!
 //! What happened and how it is shown:
-//! - `runner.rs`, `runner/ending.rs` — the only loop
+//! - `runner.rs`, `runner/model_run.rs`, `runner/asking.rs`, `runner/ending.rs` — the only loop
+//! - `runner/starting.rs`, `runner/ends.rs`, `runner/patience.rs` — workers after deaths, and when to give up
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events

@@ -350,6 +350,9 @@ pub enum ModelError {
     /// The computation failed; later questions may fail too.
     #[error("{0}")]
     Compute(String),
+    /// The model panicked; its state may be broken.
+    #[error("{0}")]
+    Panic(String),
 }
 
 /// What a runner needs from any model.

@@ -17,7 +17,7 @@ use vlm_test::{
     memory::{CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, Step},
     vlm::{Chat, GenerationOptions, LoadOptions, Loaded, Message, ModelError},
     worker::{
-        Exchange, StartError, Told, WorkerProcess,
+        DeathCause, Exchange, StartError, Told, WorkerProcess,
         protocol::{Load, Question},
     },
 };
@@ -140,7 +140,7 @@ fn questions_are_answered_in_turn_with_their_clean_ups_and_pieces() {
         let expected = if [6, 11].contains(&number) { vec![Some(number)] } else { vec![] };
         assert_eq!(before, expected);
     }
-    let record = worker.clean_up(CleanupReason::ModelEnd, AMPLE).unwrap();
+    let record = worker.clean_up(CleanupReason::ModelEnd, AMPLE, &mut |_| {}).unwrap();
     assert_eq!((record.before_question, record.error), (None, None));
     let pid = worker.pid();
     worker.stop();
@@ -170,12 +170,12 @@ fn a_large_conversation_passes_through() {
 #[test]
 fn every_way_to_die_is_told_apart_and_the_next_worker_works() {
     let deaths = [
-        ("segv", Some(libc::SIGSEGV), None),
-        ("abort", Some(libc::SIGABRT), None),
-        ("kill", Some(libc::SIGKILL), None),
-        ("exit255", None, Some(255)),
+        ("segv", DeathCause::SegmentationFault, Some(libc::SIGSEGV), None),
+        ("abort", DeathCause::Aborted, Some(libc::SIGABRT), None),
+        ("kill", DeathCause::Killed, Some(libc::SIGKILL), None),
+        ("exit255", DeathCause::HandlerMissing, None, Some(255)),
     ];
-    for (crash, signal, exit_code) in deaths {
+    for (crash, cause, signal, exit_code) in deaths {
         let bench = bench(&format!(
             "default = 'ok'\n[[answer]]\nquestion = 'question 6.'\ncrash = '{crash}'"
         ));
@@ -184,7 +184,11 @@ fn every_way_to_die_is_told_apart_and_the_next_worker_works() {
         assert_eq!(text(&bench.ask(&mut worker, 5, AMPLE)), "ok");
         let answer = bench.ask(&mut worker, 6, AMPLE);
         let Exchange::Crashed(death) = &answer.exchange else { panic!("{crash}: {answer:?}") };
-        assert_eq!((death.signal, death.exit_code), (signal, exit_code), "{crash}");
+        assert_eq!(
+            (death.cause, death.signal, death.exit_code),
+            (cause, signal, exit_code),
+            "{death}"
+        );
         assert_eq!(answer.cleanups.len(), 1, "the clean-up before the crash was made");
         assert!(answer.exchange.ended_worker() && !runs(pid));
         // Asking a dead worker is pointless but harmless.
@@ -199,7 +203,7 @@ fn a_panic_is_an_error_with_its_text_and_leaves_a_trace_in_the_log() {
     let bench = bench("[[answer]]\npanic = 'index out of bounds'");
     let mut worker = bench.worker();
     let exchange = bench.ask(&mut worker, 1, AMPLE).exchange;
-    let error = ModelError::Compute("the model panicked: index out of bounds".to_owned());
+    let error = ModelError::Panic("the model panicked: index out of bounds".to_owned());
     assert_eq!(exchange, Exchange::Failed { error, worker_ended: true });
     assert!(fs::read_to_string(bench.log()).unwrap().contains("index out of bounds"));
 }
@@ -263,7 +267,7 @@ fn what_a_dying_worker_wrote_last_is_part_of_its_death() {
     let bench = bench("");
     let script = "echo hello\necho first >&2\necho 'libmlx not found' >&2\nexit 127\n";
     let error = start_program(&bench, &program(&bench, script)).to_string();
-    assert!(error.ends_with("ended with exit code 127: first | libmlx not found"), "{error}");
+    assert!(error.ends_with("(exit code 127): first | libmlx not found"), "{error}");
 }
 
 /// What a worker started lives in its group, and may hold its pipes open.
@@ -396,7 +400,7 @@ fn under_pressure_caches_are_given_up_to_the_last_byte_and_no_answer_changes() {
     let baseline = memory.baseline_bytes;
     let (again, _) = ask(&mut worker, 2);
     assert!(again.usage.cached_tokens > again.usage.image_tokens && again.timings.vision == 0.0);
-    let record = worker.clean_up(CleanupReason::Pressure, AMPLE).unwrap();
+    let record = worker.clean_up(CleanupReason::Pressure, AMPLE, &mut |_| {}).unwrap();
     assert_eq!((record.active_after_bytes, record.cache_after_bytes), (baseline, 0));
     let (anew, memory) = ask(&mut worker, 3);
     assert!(anew.usage.cached_tokens == 0 && anew.timings.vision > 0.0);

@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{LOAD_LIMIT, catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
+use super::{catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
 use crate::{
     backend::registry::Registry,
     cli::AskArgs,
@@ -68,7 +68,7 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
     })?;
     let interrupt = catch_interrupts()?;
     let (mut worker, _) =
-        WorkerProcess::start(&this_program()?, log.path(), &load, LOAD_LIMIT, interrupt)?;
+        WorkerProcess::start(&this_program()?, log.path(), &load, args.load.limit(), interrupt)?;
     let question = Question {
         id: 0,
         step: StepCounter::default().next(None),

@@ -17,7 +17,6 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use crate::{
@@ -28,9 +27,6 @@ use crate::{
 
 /// Set by the first Ctrl-C; the second ends the program at once.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
-
-/// Time for loading a model: gigabytes from a slow disk.
-const LOAD_LIMIT: Duration = Duration::from_mins(15);
 
 /// Carries out a command.
 ///

@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, atomic::AtomicBool},
 };
 
-use super::{LOAD_LIMIT, catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
+use super::{catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::RunArgs,
@@ -21,7 +21,7 @@ use crate::{
         ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, ResultsError, RunDir,
         RunReport, RunSettings, RunStatus, sha256_file,
     },
-    runner::{self, Plan, PlannedModel},
+    runner::{self, Patience, Plan, PlannedModel},
     suites::Suite,
 };
 
@@ -203,7 +203,7 @@ fn plan(
         load: args.load.options(),
         cleanup: args.memory.schedule(prepared.cleanup),
         limits: args.memory.limits(),
-        load_limit_ms: LOAD_LIMIT.as_millis() as u64,
+        load_limit_ms: args.load.limit().as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),
         context: prepared.context,
     };
@@ -222,6 +222,7 @@ fn plan(
         suite: prepared.suite,
         program: this_program()?,
         log: folder.debug_log_path(),
+        patience: Patience::default(),
     })
 }
 

@@ -141,10 +141,23 @@ pub fn warning(event: &Event) -> Option<String> {
         Event::CleanedUp { model, record } => {
             (model, format!("clean-up failed: {}", record.error.as_ref()?))
         }
-        Event::WorkerRestarted { model, reason } => (model, format!("worker restarted: {reason}")),
+        Event::WorkerRestarted { model, reason, .. } => {
+            (model, format!("worker restarted: {reason}"))
+        }
+        Event::QuestionRetried { model, position, outcome, .. } => {
+            let why = failure(outcome).unwrap_or_default();
+            (model, format!("is asked question {position} once more: {why}"))
+        }
+        Event::Waited { model, waited_ms, relieved } => {
+            let end = if *relieved { "" } else { ", in vain" };
+            (model, format!("waited {} for memory{end}", milliseconds(*waited_ms)))
+        }
         Event::ModelSkipped { model, reason } => (model, format!("skipped: {reason}")),
         Event::ModelFinished { model, status: ModelStatus::Failed, reason, .. } => {
             (model, format!("failed: {}", reason.as_deref().unwrap_or("see debug.log")))
+        }
+        Event::ModelFinished { model, status: ModelStatus::Quarantined, reason, .. } => {
+            (model, format!("given up: {}", reason.as_deref().unwrap_or("see debug.log")))
         }
         _ => return None,
     };

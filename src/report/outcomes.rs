@@ -24,13 +24,7 @@ pub(super) fn failure(outcome: &Outcome) -> Option<String> {
         Outcome::TimedOut { limit_ms } => {
             Some(format!("no answer within {}", milliseconds(*limit_ms as f64)))
         }
-        Outcome::Crashed { signal: Some(signal), detail, .. } => {
-            Some(format!("killed by signal {signal} {detail}").trim_end().to_owned())
-        }
-        Outcome::Crashed { exit_code, detail, .. } => {
-            let code = exit_code.map_or_else(|| "unknown".to_owned(), |code| code.to_string());
-            Some(format!("worker ended with exit code {code} {detail}").trim_end().to_owned())
-        }
+        Outcome::Crashed(death) => Some(death.to_string()),
         Outcome::Skipped { reason } => Some(reason.clone()),
     }
 }

@@ -68,6 +68,7 @@ fn headline(model: &ModelReport, look: Look) -> String {
         ModelStatus::Completed => format!("{name} {}", style.green().apply_to("completed")),
         ModelStatus::Interrupted => format!("{name} {}", style.yellow().apply_to("interrupted")),
         ModelStatus::Failed => format!("{name} {}", style.red().apply_to("failed")),
+        ModelStatus::Quarantined => format!("{name} {}", style.red().apply_to("quarantined")),
         ModelStatus::Skipped => format!("{name} {}", style.yellow().apply_to("skipped")),
     }
 }

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContextSettings, Provenance, QuestionResult};
+use super::{ContextSettings, Outcome, Provenance, QuestionResult};
 use crate::{
     memory::{CleanupRecord, CleanupSchedule, MemoryLimits, MemorySample},
     vlm::{LoadOptions, Loaded},
+    worker::DeathCause,
 };
 
 /// What was asked for: the choices that decide a run's figures.
@@ -74,8 +75,10 @@ pub enum ModelStatus {
     Completed,
     /// It was stopped, or has no end on record.
     Interrupted,
-    /// It could not be loaded, or not be kept running.
+    /// It could not be loaded.
     Failed,
+    /// It was given up because its workers kept dying.
+    Quarantined,
     /// It was never started.
     Skipped,
 }
@@ -133,12 +136,35 @@ pub enum Event {
         /// What was seen.
         sample: Box<MemorySample>,
     },
-    /// The worker was replaced after a crash or a time-out.
+    /// The worker was replaced.
     WorkerRestarted {
         /// The model's name.
         model: String,
-        /// What ended the old one.
+        /// What ended the old one, in words.
         reason: String,
+        /// The same as a name; `None` if it ended over an error that it could report.
+        #[serde(default)]
+        cause: Option<DeathCause>,
+    },
+    /// A question is put again, to a fresh worker, because it ended for want of memory.
+    QuestionRetried {
+        /// The model's name.
+        model: String,
+        /// Place among the run's questions, from 1.
+        position: usize,
+        /// The dataset's id of the question.
+        question_id: u64,
+        /// How it ended the first time.
+        outcome: Outcome,
+    },
+    /// No worker was started for a while, because the system was critically short of memory.
+    Waited {
+        /// The model's name.
+        model: String,
+        /// For how long, in milliseconds.
+        waited_ms: f64,
+        /// Whether the system is no longer critically short of it.
+        relieved: bool,
     },
     /// A model's part is over.
     ModelFinished {
@@ -177,6 +203,8 @@ impl Event {
             | Self::CleanedUp { model, .. }
             | Self::MemorySampled { model, .. }
             | Self::WorkerRestarted { model, .. }
+            | Self::QuestionRetried { model, .. }
+            | Self::Waited { model, .. }
             | Self::ModelFinished { model, .. }
             | Self::ModelSkipped { model, .. } => Some(model),
         }

@@ -17,7 +17,8 @@ use crate::{
         Scored, VqaScores,
         context::{Comparison, Condition},
     },
-    vlm::{FinishReason, LoadOptions, Loaded, Timings, Usage},
+    vlm::{FinishReason, LoadOptions, Loaded, Phase, Timings, Usage},
+    worker::{Death, DeathCause},
 };
 
 /// Gives events places and times, 100 ms apart.
@@ -53,7 +54,8 @@ pub(crate) fn complete_run() -> Vec<Entry> {
         events.extend([asked(position), finished(position, outcome(position))]);
     }
     events.push(cleaned_up(None, Some("the cache still holds 12 bytes")));
-    events.push(Event::WorkerRestarted { model: tiny(), reason: "signal 9".to_owned() });
+    let reason = "signal 9".to_owned();
+    events.push(Event::WorkerRestarted { model: tiny(), reason, cause: Some(DeathCause::Killed) });
     events.push(ended(ModelStatus::Completed));
     let reason = "its weights are not on this machine".to_owned();
     events.push(Event::ModelSkipped { model: "smolvlm_2b".to_owned(), reason });
@@ -210,13 +212,29 @@ fn outcome(position: usize) -> Outcome {
         4 => Outcome::Empty { raw: " \n".to_owned() },
         5 => Outcome::Error { message: "5.png: the file is empty".to_owned(), cause: Cause::Image },
         6 => Outcome::TimedOut { limit_ms: 120_000 },
-        7 => Outcome::Crashed {
+        7 => Outcome::Crashed(Box::new(Death {
+            cause: DeathCause::OutOfMemory,
             signal: Some(9),
             exit_code: None,
-            detail: "out of memory".to_owned(),
-        },
+            phase: Some(Phase::Prefill),
+            evidence: "signal 9, SIGKILL".to_owned(),
+            detail: "loading".to_owned(),
+        })),
         8 => Outcome::Skipped { reason: "the worker crashed twice".to_owned() },
         _ => answered(if position == 3 { 0.3 } else { 1.0 }),
+    }
+}
+
+/// How the first attempts at the second and third question ended.
+fn earlier(position: usize) -> Vec<Outcome> {
+    let refused = || Outcome::Error {
+        message: "stopped at 1.9 GB of 2.0 GB".to_owned(),
+        cause: Cause::Memory,
+    };
+    match position {
+        2 => vec![outcome(7)],
+        3 => vec![refused()],
+        _ => Vec::new(),
     }
 }
 
@@ -265,6 +283,7 @@ pub(crate) fn question(position: usize, outcome: Outcome) -> QuestionResult {
                 .collect(),
         }),
         outcome,
+        earlier: earlier(position),
         usage: generated.then_some(Usage {
             prompt_tokens: 90,
             image_tokens: 64,

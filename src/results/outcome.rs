@@ -6,6 +6,7 @@ use super::{ContextJudgement, Described, RecallJudgement};
 use crate::{
     scoring::{Scored, VqaScores},
     vlm::FinishReason,
+    worker::Death,
 };
 
 /// How one question ended; `outcome` in JSON names the variant.
@@ -40,14 +41,7 @@ pub enum Outcome {
         limit_ms: u64,
     },
     /// The worker died over the question.
-    Crashed {
-        /// The signal that ended it, if one did.
-        signal: Option<i32>,
-        /// Its exit code, if it ended by itself.
-        exit_code: Option<i32>,
-        /// What else is known, e.g. the last line of its log.
-        detail: String,
-    },
+    Crashed(Box<Death>),
     /// The question was never put to the model.
     Skipped {
         /// Why.
@@ -71,6 +65,8 @@ pub enum Cause {
     Memory,
     /// The computation failed.
     Compute,
+    /// The model panicked.
+    Panic,
 }
 
 /// What a suite makes of an answer. The fields of the variants tell them apart in JSON.

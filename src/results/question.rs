@@ -30,6 +30,9 @@ pub struct QuestionResult {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// How earlier attempts at it ended, where a fresh worker was asked again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Outcome>,
     /// Token counts, where a generation finished.
     pub usage: Option<Usage>,
     /// Where the time went, where a generation finished.

@@ -226,7 +226,10 @@ impl ModelProgress {
             Event::ModelSkipped { reason, .. } => {
                 self.end = Some((ModelStatus::Skipped, Some(reason.clone())));
             }
-            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+            Event::QuestionRetried { .. }
+            | Event::Waited { .. }
+            | Event::RunStarted { .. }
+            | Event::RunFinished { .. } => {}
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     results::{Cause, Outcome, QuestionResult},
     suites::{Replies, Suite},
     vlm::{Chat, ModelError},
-    worker::Exchange,
+    worker::{Exchange, memory_numbers},
 };
 
 /// An image that no model can be shown, said without asking.
@@ -36,18 +36,24 @@ pub(super) fn conclude(
             replies.insert(item, *generation);
             outcome
         }
+        other => without_answer(other),
+    };
+}
+
+/// An exchange that led to no answer, as an outcome.
+pub(super) fn without_answer(exchange: Exchange) -> Outcome {
+    match exchange {
         Exchange::Failed { error, .. } => failed(error),
-        Exchange::RestartWanted(_) => {
-            Outcome::Skipped { reason: "not begun: memory is short".to_owned() }
+        Exchange::RestartWanted(sample) => {
+            let message = format!("not begun, for want of memory: {}", memory_numbers(&sample));
+            Outcome::Error { message, cause: Cause::Memory }
         }
         Exchange::TimedOut { limit } => Outcome::TimedOut { limit_ms: limit.as_millis() as u64 },
-        Exchange::Crashed(death) => Outcome::Crashed {
-            signal: death.signal,
-            exit_code: death.exit_code,
-            detail: death.detail,
-        },
-        Exchange::Interrupted => Outcome::Skipped { reason: "interrupted".to_owned() },
-    };
+        Exchange::Crashed(death) => Outcome::Crashed(Box::new(death)),
+        Exchange::Answered { .. } | Exchange::Interrupted => {
+            Outcome::Skipped { reason: "interrupted".to_owned() }
+        }
+    }
 }
 
 fn failed(error: ModelError) -> Outcome {
@@ -57,21 +63,7 @@ fn failed(error: ModelError) -> Outcome {
         ModelError::TooLong(message) => (message, Cause::ContextLength),
         ModelError::Memory(message) => (message, Cause::Memory),
         ModelError::Compute(message) => (message, Cause::Compute),
+        ModelError::Panic(message) => (message, Cause::Panic),
     };
     Outcome::Error { message, cause }
-}
-
-/// What to say of a worker that ended with `outcome`.
-pub(super) fn restart_reason(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::TimedOut { limit_ms } => format!("no answer within {} s", *limit_ms as f64 / 1e3),
-        Outcome::Crashed { signal: Some(signal), .. } => {
-            format!("the worker was ended by signal {signal}")
-        }
-        Outcome::Crashed { exit_code: Some(code), .. } => {
-            format!("the worker ended with status {code}")
-        }
-        Outcome::Error { message, .. } => message.clone(),
-        _ => "the worker ended".to_owned(),
-    }
 }

@@ -1,105 +1,155 @@
-//! How a worker died, in words.
+//! How a worker died: the cause, what it was doing, and the evidence for it.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::ExitStatus,
-};
+mod cause;
+mod last_words;
+
+use std::{fmt, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use serde::{Deserialize, Serialize};
+
+use self::cause::Clues;
+pub use self::cause::DeathCause;
+pub(super) use self::last_words::LastWords;
+use crate::{memory::MemorySample, vlm::Phase};
 
 /// How a worker ended that should not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
+    /// What ended it, as far as that can be told.
+    pub cause: DeathCause,
     /// The signal that killed it.
     pub signal: Option<i32>,
     /// The code it exited with.
     pub exit_code: Option<i32>,
-    /// The last lines it wrote to its log; may be empty.
+    /// What it was doing when it was last heard of; `None` if it never said.
+    pub phase: Option<Phase>,
+    /// What the cause is told by, with the numbers of the last sample of its memory.
+    pub evidence: String,
+    /// The last lines it wrote; may be empty.
     pub detail: String,
 }
 
+/// The last that was heard of a worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LastSeen<'a> {
+    /// What it was doing.
+    pub(super) phase: Option<Phase>,
+    /// Its memory, and how many seconds before its end that was.
+    pub(super) sample: Option<(&'a MemorySample, f64)>,
+}
+
 impl Death {
-    pub(super) fn new(status: Option<ExitStatus>, detail: String) -> Self {
+    /// Of a worker that ended with `status` (`None`: unknown), when the system has killed
+    /// `oom_kills` processes around it for want of memory since it was started.
+    pub(super) fn new(
+        status: Option<ExitStatus>,
+        oom_kills: u64,
+        seen: LastSeen<'_>,
+        words: &LastWords,
+    ) -> Self {
         let signal = status.and_then(|status| status.signal());
-        Self { signal, exit_code: status.and_then(|status| status.code()), detail }
+        let exit_code = status.and_then(|status| status.code());
+        let sample = seen.sample.map(|(sample, _)| sample);
+        let cause = Clues { signal, exit_code, oom_kills, sample, words }.cause();
+        let mut evidence = ended_by(signal, exit_code);
+        if oom_kills > 0 {
+            evidence += &format!(
+                "; the system's count of processes that it killed for want of memory rose by {oom_kills}"
+            );
+        }
+        if let Some((sample, seconds)) = seen.sample {
+            evidence += &format!("; {seconds:.1} s before, {}", memory_numbers(sample));
+        }
+        Self { cause, signal, exit_code, phase: seen.phase, evidence, detail: words.short() }
+    }
+
+    /// The cause and what the worker was doing, without the evidence.
+    pub fn headline(&self) -> String {
+        match self.phase {
+            Some(phase) => format!("{} while {phase}", self.cause),
+            None => self.cause.to_string(),
+        }
     }
 }
 
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.signal, self.exit_code) {
-            (Some(signal), _) => write!(f, "killed by signal {signal}{}", name(signal))?,
-            (None, Some(code)) => write!(f, "ended with exit code {code}")?,
-            (None, None) => write!(f, "ended without a status")?,
-        }
+        write!(f, "{} ({})", self.headline(), self.evidence)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+    }
+}
+
+fn ended_by(signal: Option<i32>, exit_code: Option<i32>) -> String {
+    match (signal, exit_code) {
+        (Some(signal), _) => format!("signal {signal}{}", name(signal)),
+        (None, Some(code)) => format!("exit code {code}"),
+        (None, None) => "no exit status".to_owned(),
     }
 }
 
 fn name(signal: i32) -> &'static str {
     match signal {
-        libc::SIGABRT => " (SIGABRT)",
-        libc::SIGBUS => " (SIGBUS)",
-        libc::SIGFPE => " (SIGFPE)",
-        libc::SIGILL => " (SIGILL)",
-        libc::SIGKILL => " (SIGKILL; out of memory, if nobody sent it)",
-        libc::SIGSEGV => " (SIGSEGV)",
-        libc::SIGTERM => " (SIGTERM)",
-        libc::SIGTRAP => " (SIGTRAP)",
+        libc::SIGABRT => ", SIGABRT",
+        libc::SIGBUS => ", SIGBUS",
+        libc::SIGFPE => ", SIGFPE",
+        libc::SIGILL => ", SIGILL",
+        libc::SIGKILL => ", SIGKILL",
+        libc::SIGSEGV => ", SIGSEGV",
+        libc::SIGTERM => ", SIGTERM",
+        libc::SIGTRAP => ", SIGTRAP",
         _ => "",
     }
 }
 
-const LINES: usize = 3;
-const CHARACTERS: usize = 400;
-
-/// The last lines written to `log` from byte `start` on, on one line and short.
-pub(super) fn last_lines(log: &Path, start: u64) -> String {
-    let mut bytes = Vec::new();
-    let read = File::open(log).and_then(|mut file| {
-        let end = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(start.max(end.saturating_sub(4096))))?;
-        file.read_to_end(&mut bytes)
-    });
-    if let Err(error) = read {
-        tracing::debug!(%error, log = %log.display(), "cannot read the worker's log");
+/// What a sample says of how short memory is, after a time.
+pub fn memory_numbers(sample: &MemorySample) -> String {
+    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+    let mut text = format!(
+        "{:.2} GB of its {:.2} GB were in use, level {}",
+        gigabytes(sample.used_bytes()),
+        gigabytes(sample.budget_bytes),
+        sample.level
+    );
+    if let Some(system) = sample.system {
+        let (left, total) = (gigabytes(system.available_bytes), gigabytes(system.total_bytes));
+        text += &format!(", {left:.2} GB of the system's {total:.2} GB available");
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let text = lines[lines.len().saturating_sub(LINES)..].join(" | ");
-    let cut = text.chars().count().saturating_sub(CHARACTERS);
-    text.chars().skip(cut).collect()
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+    use crate::memory::{MemoryReading, SystemMemory};
 
     #[test]
-    fn the_last_lines_of_this_worker_alone_are_shown() {
-        let log = tempfile::NamedTempFile::new().unwrap();
-        fs::write(log.path(), "of another\none\n\ntwo\n three\nfour\n").unwrap();
-        assert_eq!(last_lines(log.path(), 11), "two | three | four");
-        assert_eq!(last_lines(log.path(), 32), "");
-        assert_eq!(last_lines(log.path(), 9999), "");
-        fs::write(log.path(), "é".repeat(5000)).unwrap();
-        let cut = last_lines(log.path(), 0);
-        assert_eq!(cut.chars().count(), CHARACTERS);
-        assert_eq!(last_lines(Path::new("/no/log"), 0), "");
-    }
-
-    #[test]
-    fn a_death_is_put_into_words() {
-        let death = |signal, exit_code, detail: &str| {
-            Death { signal, exit_code, detail: detail.to_owned() }.to_string()
+    fn a_death_is_put_into_words_with_the_numbers_of_the_last_sample() {
+        let killed = ExitStatus::from_raw(libc::SIGKILL);
+        let words = LastWords::new("loading\nAllocating tensors\n".to_owned(), String::new());
+        let sample = MemorySample {
+            allocator: MemoryReading { active_bytes: 900_000_000, ..MemoryReading::default() },
+            budget_bytes: 2_000_000_000,
+            system: Some(SystemMemory {
+                total_bytes: 8_000_000_000,
+                available_bytes: 500_000_000,
+                ..SystemMemory::default()
+            }),
+            ..MemorySample::default()
         };
-        assert_eq!(death(Some(11), None, ""), "killed by signal 11 (SIGSEGV)");
-        assert_eq!(death(None, Some(255), "oops"), "ended with exit code 255: oops");
+        let seen = LastSeen { phase: Some(Phase::Prefill), sample: Some((&sample, 0.42)) };
+        let death = Death::new(Some(killed), 1, seen, &words);
+        assert_eq!(
+            death.to_string(),
+            "out of memory while running the prompt (signal 9, SIGKILL; the system's count of \
+             processes that it killed for want of memory rose by 1; 0.4 s before, \
+             0.90 GB of its 2.00 GB were in use, level normal, 0.50 GB of the system's 8.00 GB \
+             available): loading | Allocating tensors"
+        );
+        let silent = LastWords::new(String::new(), String::new());
+        let exited = ExitStatus::from_raw(3 << 8);
+        let death = Death::new(Some(exited), 0, LastSeen::default(), &silent);
+        assert_eq!(death.to_string(), "exited (exit code 3)");
+        let unknown = Death::new(None, 0, LastSeen::default(), &silent);
+        assert_eq!(unknown.to_string(), "exited (no exit status)");
     }
 }

@@ -9,7 +9,7 @@ mod serve;
 use std::io;
 
 pub use self::{
-    death::Death,
+    death::{Death, DeathCause, memory_numbers},
     process::{Exchange, StartError, Told, WorkerProcess},
     serve::{ServeError, serve},
 };

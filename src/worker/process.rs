@@ -1,6 +1,7 @@
 //! The runner's side: starts a worker, asks it under a deadline, and leaves nothing of it
 //! behind, however it ends.
 
+mod exchange;
 mod group;
 mod pipes;
 
@@ -17,16 +18,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use self::exchange::{Exchange, StartError, Told};
 use self::pipes::Pipes;
 use super::{
     Death, SUBCOMMAND,
-    death::last_lines,
+    death::{LastSeen, LastWords},
     orphan,
     protocol::{Ask, Load, Question, Reply},
 };
 use crate::{
-    memory::{CleanupReason, CleanupRecord, MemorySample, QuestionMemory},
-    vlm::{Generation, Loaded, ModelError},
+    memory::{CleanupReason, CleanupRecord, MemorySample, oom_kills},
+    vlm::{Loaded, Phase},
 };
 
 /// How often the interrupt flag and the worker's life are looked at.
@@ -44,100 +46,14 @@ pub struct WorkerProcess {
     /// Set once the group is gone: its id must not be used again.
     ended: bool,
     status: Option<ExitStatus>,
-}
-
-/// Why there is no worker.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The program cannot be run.
-    #[error("cannot start {} as a worker: {source}", program.display())]
-    Spawn {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The log cannot be written.
-    #[error("cannot write the worker's log {}: {source}", path.display())]
-    Log {
-        /// The log.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The model cannot be opened.
-    #[error("{message}")]
-    LoadFailed {
-        /// Why, and what to do.
-        message: String,
-    },
-    /// The model was not ready in time; the worker is gone.
-    #[error("the model was not loaded within {} s", limit.as_secs_f64())]
-    TimedOut {
-        /// The time it had.
-        limit: Duration,
-    },
-    /// The worker died while loading.
-    #[error("the worker died while loading the model: {0}")]
-    Crashed(Death),
-    /// The run was interrupted; the worker is gone.
-    #[error("interrupted while loading the model")]
-    Interrupted,
-}
-
-/// What a worker tells while it is busy.
-#[derive(Debug)]
-pub enum Told {
-    /// A piece of the answer, if the question asks for them.
-    Text(String),
-    /// A clean-up it made.
-    CleanedUp(CleanupRecord),
-    /// What its memory looks like.
-    Sampled(Box<MemorySample>),
-}
-
-/// How one question ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Exchange {
-    /// With an answer.
-    Answered {
-        /// The answer.
-        generation: Box<Generation>,
-        /// What it cost.
-        memory: QuestionMemory,
-    },
-    /// With an error of the model.
-    Failed {
-        /// Why.
-        error: ModelError,
-        /// Whether the worker ended with it.
-        worker_ended: bool,
-    },
-    /// Not in time; the worker is gone.
-    TimedOut {
-        /// The time it had.
-        limit: Duration,
-    },
-    /// Not begun: the worker ended because memory is short, and asks for another one.
-    RestartWanted(Box<MemorySample>),
-    /// With the worker's death.
-    Crashed(Death),
-    /// By the user; the worker is gone.
-    Interrupted,
-}
-
-impl Exchange {
-    /// Whether the next question needs a new worker.
-    pub fn ended_worker(&self) -> bool {
-        match self {
-            Self::Answered { .. } => false,
-            Self::Failed { worker_ended, .. } => *worker_ended,
-            Self::RestartWanted(_)
-            | Self::TimedOut { .. }
-            | Self::Crashed(_)
-            | Self::Interrupted => true,
-        }
-    }
+    death: Option<Death>,
+    /// The system's count of processes killed for want of memory when it was started: the
+    /// runner's, whose control group the worker shares.
+    oom_kills: Option<u64>,
+    /// What it is known to be doing; `None` while it is asked something and has not said.
+    phase: Option<Phase>,
+    /// What it last said of its memory, and when.
+    sample: Option<(Box<MemorySample>, Instant)>,
 }
 
 /// What waiting for a reply led to.
@@ -167,10 +83,17 @@ impl WorkerProcess {
         let until = Instant::now() + deadline;
         loop {
             return match worker.next_reply(until, interrupt) {
-                Incoming::Reply(Reply::Loaded(loaded)) => Ok((worker, loaded)),
-                Incoming::Reply(Reply::LoadFailed { message }) => {
+                Incoming::Reply(Reply::Loaded(loaded)) => {
+                    worker.phase = Some(Phase::Idle);
+                    Ok((worker, loaded))
+                }
+                Incoming::Reply(Reply::LoadFailed { message, panicked: false }) => {
                     Err(StartError::LoadFailed { message })
                 }
+                Incoming::Reply(Reply::LoadFailed { message, panicked: true }) => {
+                    Err(StartError::Panicked { message })
+                }
+                Incoming::Reply(Reply::Sampled(_)) => continue,
                 Incoming::Reply(reply) => {
                     tracing::warn!(?reply, "unexpected reply while loading");
                     continue;
@@ -186,6 +109,7 @@ impl WorkerProcess {
         let (stderr, log_start) = open_log(stderr_log)
             .map_err(|source| StartError::Log { path: stderr_log.to_owned(), source })?;
         let fail = |source| StartError::Spawn { program: program.to_owned(), source };
+        let oom_kills = oom_kills();
         let mut child = Command::new(program)
             .arg(SUBCOMMAND)
             .stdin(Stdio::piped())
@@ -196,10 +120,18 @@ impl WorkerProcess {
             .spawn()
             .map_err(fail)?;
         match Pipes::of(&mut child) {
-            Ok(pipes) => {
-                let log = stderr_log.to_owned();
-                Ok(Self { child, pipes, log, log_start, ended: false, status: None })
-            }
+            Ok(pipes) => Ok(Self {
+                child,
+                pipes,
+                log: stderr_log.to_owned(),
+                log_start,
+                ended: false,
+                status: None,
+                death: None,
+                oom_kills,
+                phase: Some(Phase::Load),
+                sample: None,
+            }),
             Err(error) => {
                 group::end(&mut child, Duration::ZERO);
                 Err(fail(error))
@@ -212,9 +144,15 @@ impl WorkerProcess {
         self.child.id()
     }
 
+    /// How it died, if it did so while nothing was asked of it.
+    pub fn found_dead(&mut self) -> Option<Death> {
+        (self.ended || group::has_exited(&self.child)).then(|| self.death())
+    }
+
     /// Asks one question and waits for its end, at most for `deadline`. `told` gets what the
-    /// worker tells meanwhile, at once. A rise of `interrupt` gives up within a moment. After an exchange that [ended the
-    /// worker](Exchange::ended_worker) this worker only says that it crashed.
+    /// worker tells meanwhile, at once. A rise of `interrupt` gives up within a moment. After an
+    /// exchange that [ended the worker](Exchange::ended_worker) this worker only says that it
+    /// crashed.
     pub fn ask(
         &mut self,
         question: &Question,
@@ -223,6 +161,7 @@ impl WorkerProcess {
         told: &mut dyn FnMut(Told),
     ) -> Exchange {
         self.pipes.send(Ask::Question(Box::new(question.clone())));
+        self.phase = None;
         let until = Instant::now() + deadline;
         loop {
             let exchange = match self.next_reply(until, interrupt) {
@@ -249,6 +188,7 @@ impl WorkerProcess {
                     told(Told::CleanedUp(record));
                     continue;
                 }
+                Incoming::Reply(Reply::Reached { .. }) => continue,
                 Incoming::Reply(reply) => {
                     tracing::warn!(?reply, question = question.id, "reply out of turn");
                     continue;
@@ -259,22 +199,39 @@ impl WorkerProcess {
             };
             if exchange.ended_worker() {
                 self.end();
+            } else {
+                self.phase = Some(Phase::Idle);
             }
             return exchange;
         }
     }
 
-    /// Has the worker clean up now. `None` if it did not within `deadline`.
-    pub fn clean_up(&mut self, reason: CleanupReason, deadline: Duration) -> Option<CleanupRecord> {
+    /// Has the worker clean up now; `told` gets what it tells besides. `None` if it did not within
+    /// `deadline`, or computes elsewhere.
+    pub fn clean_up(
+        &mut self,
+        reason: CleanupReason,
+        deadline: Duration,
+        told: &mut dyn FnMut(Told),
+    ) -> Option<CleanupRecord> {
         self.pipes.send(Ask::CleanUp { reason });
+        self.phase = Some(Phase::CleanUp);
         let until = Instant::now() + deadline;
         let never = AtomicBool::new(false);
         loop {
             match self.next_reply(until, &never) {
-                Incoming::Reply(Reply::CleanedUp(record)) => return Some(record),
+                Incoming::Reply(Reply::CleanedUp(record)) => {
+                    self.phase = Some(Phase::Idle);
+                    return Some(record);
+                }
                 Incoming::Reply(Reply::NothingToCleanUp) => return None,
+                Incoming::Reply(Reply::Sampled(sample)) => told(Told::Sampled(sample)),
                 Incoming::Reply(_) => {}
-                Incoming::Ended | Incoming::TimedOut | Incoming::Interrupted => return None,
+                Incoming::Ended => {
+                    tracing::warn!(death = %self.death(), "no clean-up");
+                    return None;
+                }
+                Incoming::TimedOut | Incoming::Interrupted => return None,
             }
         }
     }
@@ -295,24 +252,43 @@ impl WorkerProcess {
             }
             let left = until.saturating_duration_since(Instant::now());
             match self.pipes.receive(left.min(POLL)) {
-                Ok(reply) => return Incoming::Reply(reply),
+                Ok(reply) => return self.heard(reply),
                 Err(RecvTimeoutError::Disconnected) => return Incoming::Ended,
                 Err(RecvTimeoutError::Timeout) if left.is_zero() => return Incoming::TimedOut,
                 // Something the worker started may hold its output open after its death.
                 Err(RecvTimeoutError::Timeout) if self.ended || group::has_exited(&self.child) => {
-                    return self.pipes.receive(POLL).map_or(Incoming::Ended, Incoming::Reply);
+                    let last = self.pipes.receive(POLL);
+                    return last.map_or(Incoming::Ended, |reply| self.heard(reply));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
 
+    fn heard(&mut self, reply: Reply) -> Incoming {
+        match &reply {
+            Reply::Reached { phase } => self.phase = Some(*phase),
+            Reply::Sampled(sample) => self.sample = Some((sample.clone(), Instant::now())),
+            _ => {}
+        }
+        Incoming::Reply(reply)
+    }
+
     fn death(&mut self) -> Death {
+        if let Some(death) = &self.death {
+            return death.clone();
+        }
         if !self.ended {
             group::wait_for_exit(&self.child, GRACE);
         }
         let status = self.end();
-        Death::new(status, last_lines(&self.log, self.log_start))
+        let killed =
+            oom_kills().zip(self.oom_kills).map(|(now, before)| now.saturating_sub(before));
+        let words = LastWords::read(&self.log, self.log_start, self.pipes.foreign_output());
+        let sample = self.sample.as_ref();
+        let sample = sample.map(|(sample, at)| (&**sample, at.elapsed().as_secs_f64()));
+        let seen = LastSeen { phase: self.phase, sample };
+        self.death.insert(Death::new(status, killed.unwrap_or(0), seen, &words)).clone()
     }
 
     fn end(&mut self) -> Option<ExitStatus> {

@@ -15,7 +15,7 @@ use crate::{
         CleanupReason, Failure, MemoryError, MemoryManager, MemoryPolicy, MlxAllocator, Prepared,
         Tracked,
     },
-    vlm::{Generation, Loaded, ModelError, VisionLanguageModel},
+    vlm::{Generation, Loaded, ModelError, Observer, Phase, VisionLanguageModel},
 };
 
 /// Why a worker ended early. A model that fails is no such reason: its runner is told.
@@ -64,7 +64,7 @@ pub fn serve(input: impl BufRead, output: impl Write + Send + 'static) -> Result
                 replies.send(&Reply::Loaded(loaded))?;
                 worker
             }
-            Err(message) => return replies.send(&Reply::LoadFailed { message }),
+            Err(failure) => return replies.send(&failure),
         },
         Some((line, Ask::Question(_) | Ask::CleanUp { .. })) => {
             return Err(ServeError::OutOfTurn { line });
@@ -114,14 +114,17 @@ struct Worker {
 }
 
 impl Worker {
-    /// Opens the model; an error is a text for people.
+    /// Opens the model; an error is what the runner is told.
     fn open(
         load: &Load,
         replies: &Replies<impl Write + Send + 'static>,
-    ) -> Result<(Self, Loaded), String> {
+    ) -> Result<(Self, Loaded), Reply> {
         let start = Instant::now();
-        let open = || Self::open_at(load, replies, start).map_err(|error| error.to_string());
-        fenced(open).unwrap_or_else(|panic| Err(format!("loading panicked: {panic}")))
+        let failed = |message, panicked| Reply::LoadFailed { message, panicked };
+        match fenced(|| Self::open_at(load, replies, start).map_err(|error| error.to_string())) {
+            Ok(opened) => opened.map_err(|message| failed(message, false)),
+            Err(panic) => Err(failed(format!("loading panicked: {panic}"), true)),
+        }
     }
 
     fn open_at(
@@ -164,28 +167,21 @@ impl Worker {
     ) -> Result<bool, ServeError> {
         let Self { model, memory } = self;
         let id = question.id;
-        match memory.prepare(question.step, &mut **model) {
+        let Question { chat, options, stream, .. } = question;
+        let mut teller = Teller { replies, id, streams: *stream, sent: Ok(()) };
+        match memory.prepare(question.step, &mut **model, &mut teller) {
             Prepared::Ready(records) => {
-                for record in records {
-                    replies.send(&Reply::CleanedUp(record))?;
-                }
+                records.into_iter().for_each(|record| teller.tell(&Reply::CleanedUp(record)));
             }
             Prepared::RestartWanted(sample) => {
-                replies.send(&Reply::RestartWanted { id, sample })?;
-                return Ok(false);
+                teller.tell(&Reply::RestartWanted { id, sample });
+                return teller.sent.map(|()| false);
             }
         }
-        let mut written = Ok(());
-        let mut on_text = |piece: &str| {
-            if question.stream && written.is_ok() {
-                written = replies.send(&Reply::Text { id, piece: piece.to_owned() });
-            }
-        };
-        let Question { chat, options, .. } = question;
-        let tracked = memory.track(question.step.question, &mut on_text, |observer| {
+        let tracked = memory.track(question.step.question, &mut teller, |observer| {
             fenced(|| model.generate(chat, options, observer))
         });
-        written?;
+        teller.sent?;
         for record in tracked.iter().flat_map(|tracked| &tracked.cleanups) {
             replies.send(&Reply::CleanedUp(record.clone()))?;
         }
@@ -212,7 +208,7 @@ impl Worker {
             // Stopped because memory was about to run out: a new process starts with all of it.
             Ok(Tracked { value: Ok(Err(error)), stopped, .. }) => failed(error, stopped.is_some()),
             Ok(Tracked { value: Err(panic), .. }) => {
-                failed(ModelError::Compute(format!("the model panicked: {panic}")), true)
+                failed(ModelError::Panic(format!("the model panicked: {panic}")), true)
             }
             Err(error) => {
                 let message = format!("the computation behind the answer failed: {error}");
@@ -230,6 +226,36 @@ impl Worker {
         let record = self.memory.clean_up(reason, &mut *self.model);
         replies.send(&record.map_or(Reply::NothingToCleanUp, Reply::CleanedUp))?;
         Ok(true)
+    }
+}
+
+/// Tells the runner how far an answer is.
+struct Teller<'a, W> {
+    replies: &'a mut Replies<W>,
+    id: u64,
+    streams: bool,
+    /// The first reply that could not be sent.
+    sent: Result<(), ServeError>,
+}
+
+impl<W: Write> Teller<'_, W> {
+    fn tell(&mut self, reply: &Reply) {
+        if self.sent.is_ok() {
+            self.sent = self.replies.send(reply);
+        }
+    }
+}
+
+impl<W: Write> Observer for Teller<'_, W> {
+    fn text(&mut self, piece: &str) {
+        if self.streams {
+            self.tell(&Reply::Text { id: self.id, piece: piece.to_owned() });
+        }
+    }
+
+    fn reached(&mut self, phase: Phase) -> Result<(), ModelError> {
+        self.tell(&Reply::Reached { phase });
+        Ok(())
     }
 }
 

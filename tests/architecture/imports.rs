@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("native", &["vlm", "sha256"]),
     ("backend", &["vlm", "native", "memory", "embedded", "sha256"]),
     ("worker", &["vlm", "backend", "memory"]),
-    ("results", &["vlm", "scoring", "memory", "sha256"]),
+    ("results", &["vlm", "scoring", "memory", "sha256", "worker::Death", "worker::DeathCause"]),
     ("runner", &["vlm", "suites", "worker", "results", "memory", "backend"]),
     ("report", &["results", "scoring", "vlm", "memory", "backend::hub::PullEvent"]),
     ("error", &["*"]),

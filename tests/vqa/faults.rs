@@ -108,25 +108,29 @@ fn a_model_that_keeps_dying_is_given_up_and_the_others_run() {
     let run = place.vqa(&[&dying, &well], &["-n", "9"]).ended(3);
     run.assert_no_panic();
     let results = place.results();
-    assert_eq!(each(&results["models"], "status"), ["failed", "completed"]);
+    assert_eq!(each(&results["models"], "status"), ["quarantined", "completed"]);
     let dead = &results["models"][0];
-    let expected = "its worker died 4 times in a row: the worker was ended by signal 11";
-    assert_eq!(dead["reason"], expected);
+    let reason = dead["reason"].as_str().unwrap();
+    let expected =
+        "its worker died 3 times within 5 minutes: segmentation fault (signal 11, SIGSEGV";
+    assert!(reason.starts_with(expected), "{reason}");
     let outcomes = each(&dead["questions"], "outcome");
-    assert_eq!(outcomes, [["crashed"; 4].as_slice(), &["skipped"; 5]].concat());
-    assert_eq!(dead["questions"][8]["reason"], expected);
-    assert_eq!(dead["summary"]["outcomes"]["skipped"], 5);
+    assert_eq!(outcomes, [["crashed"; 3].as_slice(), &["skipped"; 6]].concat());
+    assert_eq!(dead["questions"][8]["reason"], reason);
+    assert_eq!(dead["summary"]["outcomes"]["skipped"], 6);
     assert!(dead["summary"]["accuracy"].is_null());
+    assert!(run.stderr.contains(&format!("warning: dying given up: {reason}")), "{run:#?}");
+    assert!(run.stdout.contains("dying quarantined"), "{run:#?}");
     assert!(each(&results["models"][1]["questions"], "outcome").iter().all(|it| *it == "answered"));
 }
 
 #[test]
 fn a_model_that_dies_now_and_then_gets_all_its_questions() {
-    let place = Place::with_questions(12);
+    let place = Place::with_questions(5);
     let model = place.scripted("model", "default = 'yes'\n[[answer]]\nat = 2\ncrash = 'abort'");
-    place.vqa(&[&model], &["-n", "12"]).ended(1);
+    place.vqa(&[&model], &["-n", "5"]).ended(1);
     let counts = &place.results()["models"][0]["summary"]["outcomes"];
-    assert_eq!((&counts["answered"], &counts["crashed"]), (&json!(6), &json!(6)));
+    assert_eq!((&counts["answered"], &counts["crashed"]), (&json!(3), &json!(2)));
 }
 
 #[test]
@@ -135,7 +139,7 @@ fn a_model_that_cannot_be_loaded_is_skipped_in_words_and_the_others_run() {
         ("load_error = 'tensor lm_head is missing'", "tensor lm_head is missing"),
         (
             "load_crash = 'segv'",
-            "the worker died while loading the model: killed by signal 11 (SIGSEGV)",
+            "segmentation fault while loading the model (signal 11, SIGSEGV); 3 attempts",
         ),
     ];
     for (fault, reason) in faults {

@@ -29,7 +29,10 @@ impl Crash {
             Self::Segv => die_of(libc::SIGSEGV),
             Self::Kill => die_of(libc::SIGKILL),
             Self::Abort => process::abort(),
-            Self::Exit255 => process::exit(255),
+            Self::Exit255 => {
+                print("MLX error: the script asks for it at script:1\n");
+                process::exit(255)
+            }
         }
     }
 }

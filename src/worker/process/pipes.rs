@@ -4,7 +4,10 @@
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     process::{Child, ChildStdin},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread,
     time::Duration,
 };
@@ -15,7 +18,13 @@ use crate::worker::protocol::{Ask, LINE_PREFIX, Reply};
 pub(super) struct Pipes {
     asks: Option<Sender<Ask>>,
     replies: Receiver<Reply>,
+    foreign: Foreign,
 }
+
+/// The last of what the worker wrote to its output that is no reply.
+type Foreign = Arc<Mutex<String>>;
+/// So much of it is kept.
+const FOREIGN_BYTES: usize = 4096;
 
 impl Pipes {
     /// Takes over the pipes of `child`.
@@ -27,8 +36,10 @@ impl Pipes {
         let (read, replies) = mpsc::channel();
         let name = |what| thread::Builder::new().name(format!("worker-{what}"));
         name("asks").spawn(move || write_asks(stdin, &to_write))?;
-        name("replies").spawn(move || read_replies(stdout, &read))?;
-        Ok(Self { asks: Some(asks), replies })
+        let foreign = Foreign::default();
+        let kept = Arc::clone(&foreign);
+        name("replies").spawn(move || read_replies(stdout, &read, &kept))?;
+        Ok(Self { asks: Some(asks), replies, foreign })
     }
 
     /// Hands over `ask`. That a worker is gone shows when its reply is waited for.
@@ -41,6 +52,11 @@ impl Pipes {
     /// The next reply, waiting at most `limit`.
     pub(super) fn receive(&self, limit: Duration) -> Result<Reply, RecvTimeoutError> {
         self.replies.recv_timeout(limit)
+    }
+
+    /// What it wrote last besides replies, a few thousand bytes at most.
+    pub(super) fn foreign_output(&self) -> String {
+        self.foreign.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the worker's input.
@@ -61,7 +77,7 @@ fn write_asks(mut stdin: ChildStdin, asks: &Receiver<Ask>) {
     }
 }
 
-fn read_replies(stdout: impl Read, replies: &Sender<Reply>) {
+fn read_replies(stdout: impl Read, replies: &Sender<Reply>, foreign: &Mutex<String>) {
     let mut lines = BufReader::new(stdout);
     let mut line = Vec::new();
     loop {
@@ -74,31 +90,42 @@ fn read_replies(stdout: impl Read, replies: &Sender<Reply>) {
                 return;
             }
         }
-        let Some(reply) = parse(&line) else { continue };
+        let (noise, reply) = parse(&line);
+        keep(foreign, &noise);
+        let Some(reply) = reply else { continue };
         if replies.send(reply).is_err() {
             return;
         }
     }
 }
 
-/// The reply on `line`, if there is one. A library may have printed before it without
-/// ending its line.
-fn parse(line: &[u8]) -> Option<Reply> {
+/// Adds `noise` to what is kept, and drops what is too old.
+fn keep(foreign: &Mutex<String>, noise: &str) {
+    if noise.trim().is_empty() {
+        return;
+    }
+    let mut kept = foreign.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.push_str(noise);
+    let too_much = kept.len().saturating_sub(FOREIGN_BYTES);
+    let cut = kept.ceil_char_boundary(too_much);
+    kept.drain(..cut);
+}
+
+/// What is foreign on `line`, and the reply behind it, if there is one. A library may have
+/// printed before it without ending its line.
+fn parse(line: &[u8]) -> (String, Option<Reply>) {
     let text = String::from_utf8_lossy(line);
     let Some((noise, json)) = text.split_once(LINE_PREFIX) else {
         tracing::debug!(line = text.trim_end(), "foreign output of the worker");
-        return None;
+        return (text.into_owned(), None);
     };
     if !noise.is_empty() {
         tracing::debug!(line = noise, "foreign output of the worker");
     }
-    match serde_json::from_str(json) {
-        Ok(reply) => Some(reply),
-        Err(error) => {
-            tracing::warn!(%error, line = json.trim_end(), "the worker's reply is not understood");
-            None
-        }
-    }
+    let reply = serde_json::from_str(json).map_err(|error| {
+        tracing::warn!(%error, line = json.trim_end(), "the worker's reply is not understood");
+    });
+    (noise.to_owned(), reply.ok())
 }
 
 #[cfg(test)]
@@ -108,10 +135,16 @@ mod tests {
     use super::*;
 
     fn replies_in(output: &[u8]) -> Vec<Reply> {
+        read(output).0
+    }
+
+    fn read(output: &[u8]) -> (Vec<Reply>, String) {
         let (sender, receiver) = mpsc::channel();
-        read_replies(output, &sender);
+        let foreign = Foreign::default();
+        read_replies(output, &sender, &foreign);
         drop(sender);
-        receiver.into_iter().collect()
+        let kept = foreign.lock().unwrap().clone();
+        (receiver.into_iter().collect(), kept)
     }
 
     fn piece(id: u64, piece: &str) -> Reply {
@@ -125,6 +158,15 @@ mod tests {
             MLX warning: @vlm-test {\"reply\":\"text\",\"id\":2,\"piece\":\"b\"}\n\
             {\"reply\":\"text\",\"id\":3,\"piece\":\"no prefix\"}\n@vlm-test {\"reply\":\"te";
         assert_eq!(replies_in(output), [piece(1, "a"), piece(2, "b")]);
+    }
+
+    #[test]
+    fn of_foreign_output_the_last_is_kept_and_no_reply() {
+        let output = b"one\n@vlm-test {\"reply\":\"text\",\"id\":1,\"piece\":\"a\"}\n\ntwo\nthree";
+        assert_eq!(read(output).1, "one\ntwo\nthree");
+        let (_, kept) = read("é\n".repeat(5000).as_bytes());
+        assert!(kept.len() <= FOREIGN_BYTES && kept.len() > FOREIGN_BYTES - 4, "{}", kept.len());
+        assert!(kept.ends_with("é\n"));
     }
 
     proptest! {

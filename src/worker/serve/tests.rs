@@ -118,7 +118,7 @@ fn a_panic_is_the_answer_to_its_question_and_the_end_of_the_worker() {
     let script = "default = 'ok'\n[[answer]]\nat = 1\npanic = 'index out of bounds'";
     let Talk { replies, result } = talk_to(script, [question(1, "a"), question(2, "b")]);
     result.unwrap();
-    let error = ModelError::Compute("the model panicked: index out of bounds".to_owned());
+    let error = ModelError::Panic("the model panicked: index out of bounds".to_owned());
     assert_eq!(replies[1..], [Reply::Failed { id: 101, error, worker_ends: true }]);
 }
 
@@ -131,7 +131,7 @@ fn a_model_that_cannot_be_opened_says_why_and_ends() {
     ] {
         let Talk { replies, result } = talk_to(script, [question(1, "a")]);
         result.unwrap();
-        let [Reply::LoadFailed { message }] = &*replies else { panic!("{replies:?}") };
+        let [Reply::LoadFailed { message, .. }] = &*replies else { panic!("{replies:?}") };
         assert!(message.contains(why), "{message}");
     }
 }
