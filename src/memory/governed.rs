@@ -9,6 +9,8 @@ use crate::vlm::{Admission, ModelError, Need, Observer, Phase};
 
 /// When memory is short, the cache is cleared after so many tokens too.
 const TOKENS_BETWEEN_CLEARS: usize = 128;
+/// A question that needs more than this share of the headroom makes memory elevated at least.
+const TIGHT: (u64, u64) = (4, 5);
 
 /// Looks on while one question is answered.
 pub(super) struct Governed<'a> {
@@ -64,7 +66,11 @@ impl Observer for Governed<'_> {
         }
         let forecast = self.forecaster.forecast(need);
         self.watch.set(Some(self.question), Phase::Preprocess, need.held_bytes);
-        let sample = self.watch.sample(Some(forecast.need_bytes), false);
+        // What was seen before the question will do, unless it gets tight.
+        let mut sample = self.watch.last();
+        if forecast.need_bytes > sample.headroom_bytes() / TIGHT.1 * TIGHT.0 {
+            sample = self.watch.sample(Some(forecast.need_bytes), false);
+        }
         match self.room(&sample, need).admit(&forecast, need.largest_buffer_bytes) {
             Decision::Granted => Admission::Granted,
             Decision::ClearFirst => {

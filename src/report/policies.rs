@@ -44,10 +44,10 @@ fn grid(model: &ModelPolicies) -> Grid {
         figure("answered", 2),
         figure("peak", 0),
         figure("a question", 3),
-        figure("growth/question", 4),
+        figure("growth each", 4),
         figure("clean-ups", 1),
-        figure("of the time", 5),
-        figure("questions/min", 6),
+        figure("time", 5),
+        figure("per minute", 6),
     ]);
     for figures in &model.policies {
         grid.row(row(figures));

@@ -68,8 +68,9 @@ fn say(input: &str) -> Talk {
     let replies = output
         .lines()
         .map(|line| serde_json::from_str(line.strip_prefix(LINE_PREFIX).unwrap()).unwrap());
-    // How memory looked is another matter.
-    let replies = replies.filter(|reply| !matches!(reply, Reply::Sampled(_)));
+    // How memory looked and how far a question was are other matters.
+    let aside = |reply: &Reply| matches!(reply, Reply::Sampled(_) | Reply::Reached { .. });
+    let replies = replies.filter(|reply| !aside(reply));
     Talk { replies: replies.collect(), result }
 }
 
