@@ -1,6 +1,11 @@
 //! What it costs to look at the memory: once a second, and between any two questions.
 //!
-//! `sample` is all of it; the rest are its parts.
+//! `sample` is all of it; the rest are its parts. What dominates is the kernel writing its
+//! files: on Linux `/proc/self/status`, `meminfo` and the control group's take 7 to 17 µs each.
+//! A level costs an atomic load.
+//!
+//! Seen (medians, built without optimisation across crates, machine shared): 86 µs, of which the
+//! process 26 µs, the machine 60 µs, MLX's counters 0.05 µs; at once a second 0.01 % of the time.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 
@@ -22,7 +27,7 @@ fn sample(bencher: Bencher) {
         Arc::new(MlxAllocator::new().expect("MLX answers")),
         Box::new(MachineSignals::new()),
         PressureDetector::new(u64::MAX),
-        Duration::from_secs(3600),
+        Duration::from_hours(1),
         |sample| {
             black_box(sample);
         },
@@ -55,7 +60,7 @@ fn is_critical(bencher: Bencher) {
         Arc::new(MlxAllocator::new().expect("MLX answers")),
         Box::new(MachineSignals::new()),
         PressureDetector::new(u64::MAX),
-        Duration::from_secs(3600),
+        Duration::from_hours(1),
         |_| {},
     );
     bencher.bench_local(|| watch.is_critical());
