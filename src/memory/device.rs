@@ -35,3 +35,19 @@ unsafe fn size(info: mlx_sys::mlx_device_info, key: &CStr) -> Option<u64> {
     let status = unsafe { mlx_sys::mlx_device_info_get_size(&raw mut size, info, key.as_ptr()) };
     (status == 0 && size > 0).then_some(size as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::memory::{Allocator, DeviceMemory, MlxAllocator};
+
+    #[test]
+    fn a_gpu_says_what_it_can_give_and_the_cpu_does_not() {
+        let said = Allocator::device(&MlxAllocator::new().unwrap());
+        if MlxAllocator::device().as_deref() == Some("gpu") {
+            let working_set = said.working_set_bytes.unwrap();
+            assert!(said.largest_buffer_bytes.unwrap() <= working_set && working_set > 1 << 30);
+        } else {
+            assert_eq!(said, DeviceMemory::default());
+        }
+    }
+}

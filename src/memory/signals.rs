@@ -2,7 +2,10 @@
 
 use sysinfo::System;
 
-use super::{ProcessMemory, SystemMemory, platform::Platform};
+use super::{
+    ProcessMemory, SystemMemory,
+    platform::{ControlGroups, pressure, process_memory},
+};
 
 /// Says how large this process is and how short the machine is of memory. Asked about once a
 /// second and between any two questions, so it must cost next to nothing.
@@ -22,13 +25,13 @@ pub trait Signals: Send {
 /// The real ones.
 pub struct MachineSignals {
     machine: Option<System>,
-    platform: Platform,
+    groups: ControlGroups,
 }
 
 impl MachineSignals {
     /// Those of this process and its machine.
     pub fn new() -> Self {
-        Self { machine: System::new().ok(), platform: Platform::new() }
+        Self { machine: System::new().ok(), groups: ControlGroups::new() }
     }
 }
 
@@ -40,7 +43,7 @@ impl Default for MachineSignals {
 
 impl Signals for MachineSignals {
     fn process(&mut self) -> ProcessMemory {
-        self.platform.process()
+        process_memory()
     }
 
     fn system(&mut self) -> Option<SystemMemory> {
@@ -51,18 +54,18 @@ impl Signals for MachineSignals {
             available_bytes: machine.available_memory(),
             used_bytes: machine.used_memory(),
             swap_used_bytes: machine.used_swap(),
-            pressure: self.platform.pressure(),
+            pressure: pressure(),
             stall: None,
         };
         if whole.total_bytes == 0 {
             return None;
         }
-        let groups = self.platform.groups(whole.total_bytes);
+        let groups = self.groups.limits_below(whole.total_bytes);
         let mut ours = groups.iter().fold(whole, |left, group| left.within(*group));
         if !groups.is_empty() {
             ours.used_bytes = ours.total_bytes.saturating_sub(ours.available_bytes);
         }
-        ours.stall = self.platform.stall();
+        ours.stall = self.groups.stall();
         ours.pressure = ours.pressure.or(Some(ours.pressure_by_share()));
         Some(ours)
     }

@@ -47,13 +47,12 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err(malformed());
     }
-    let bytes = match digits.parse::<u64>() {
-        Ok(count) => count.checked_mul(*unit_bytes),
-        Err(_) => {
-            let count: f64 = digits.parse().map_err(|_| malformed())?;
-            let bytes = count * *unit_bytes as f64;
-            (bytes < u64::MAX as f64).then_some(bytes as u64)
-        }
+    let bytes = if let Ok(count) = digits.parse::<u64>() {
+        count.checked_mul(*unit_bytes)
+    } else {
+        let count: f64 = digits.parse().map_err(|_| malformed())?;
+        let bytes = count * *unit_bytes as f64;
+        (bytes < u64::MAX as f64).then_some(bytes as u64)
     };
     match bytes {
         Some(0) => Err(SizeError::Nothing(text.to_owned())),

@@ -9,55 +9,50 @@ use self::control_group::ControlGroup;
 use super::GroupMemory;
 use crate::memory::{ProcessMemory, Stall, SystemPressure};
 
-/// Reads this process and its control group. Where the group lies is worked out again only
-/// when the process was moved.
-pub(in crate::memory) struct Platform {
+/// The control groups that this process is in. Where they lie is worked out again only when
+/// the process was moved.
+pub(in crate::memory) struct ControlGroups {
     membership: String,
-    group: Option<ControlGroup>,
+    own: Option<ControlGroup>,
 }
 
-impl Platform {
+impl ControlGroups {
     pub fn new() -> Self {
         let membership = membership();
-        Self { group: ControlGroup::named_in(&membership), membership }
+        Self { own: ControlGroup::named_in(&membership), membership }
     }
 
-    /// This process.
-    pub fn process(&self) -> ProcessMemory {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let swapped = kilobytes(&status, "VmSwap").unwrap_or_default();
-        ProcessMemory {
-            footprint_bytes: kilobytes(&status, "RssAnon").map(|anonymous| anonymous + swapped),
-            resident_bytes: kilobytes(&status, "VmRSS"),
-            threads: field(&status, "Threads").and_then(|text| text.parse().ok()),
-            descriptors: open_descriptors(),
-        }
-    }
-
-    /// Linux has no word of its own for it.
-    pub fn pressure(&self) -> Option<SystemPressure> {
-        None
-    }
-
-    /// The limits of the control groups that this process is in, on a machine of
-    /// `physical_bytes`. A limit above that is none.
-    pub fn groups(&mut self, physical_bytes: u64) -> Vec<GroupMemory> {
-        self.follow();
-        self.group.as_ref().map_or_else(Vec::new, |group| group.limits_below(physical_bytes))
-    }
-
-    /// How long processes waited: those of the control group if it says so, else all.
-    pub fn stall(&self) -> Option<Stall> {
-        let of_group = self.group.as_ref().and_then(ControlGroup::stall);
-        of_group.or_else(|| parse_stall(&fs::read_to_string("/proc/pressure/memory").ok()?))
-    }
-
-    fn follow(&mut self) {
+    /// Their limits on a machine of `physical_bytes`. A limit above that is none.
+    pub fn limits_below(&mut self, physical_bytes: u64) -> Vec<GroupMemory> {
         let membership = membership();
         if membership != self.membership {
-            *self = Self { group: ControlGroup::named_in(&membership), membership };
+            *self = Self { own: ControlGroup::named_in(&membership), membership };
         }
+        self.own.as_ref().map_or_else(Vec::new, |group| group.limits_below(physical_bytes))
     }
+
+    /// How long processes waited for memory: those of the group if it says so, else all.
+    pub fn stall(&self) -> Option<Stall> {
+        let of_group = self.own.as_ref().and_then(ControlGroup::stall);
+        of_group.or_else(|| parse_stall(&fs::read_to_string("/proc/pressure/memory").ok()?))
+    }
+}
+
+/// This process.
+pub(in crate::memory) fn process_memory() -> ProcessMemory {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let swapped = kilobytes(&status, "VmSwap").unwrap_or_default();
+    ProcessMemory {
+        footprint_bytes: kilobytes(&status, "RssAnon").map(|anonymous| anonymous + swapped),
+        resident_bytes: kilobytes(&status, "VmRSS"),
+        threads: field(&status, "Threads").and_then(|text| text.parse().ok()),
+        descriptors: open_descriptors(),
+    }
+}
+
+/// Linux has no word of its own for it.
+pub(in crate::memory) fn pressure() -> Option<SystemPressure> {
+    None
 }
 
 /// How many processes were killed for want of memory: in the control group of this process, or

@@ -9,43 +9,44 @@ use std::{
 use super::GroupMemory;
 use crate::memory::{ProcessMemory, Stall, SystemPressure};
 
-/// Reads this process and the kernel's word for the pressure.
-pub(in crate::memory) struct Platform;
+/// macOS has no control groups, and does not say how long processes waited.
+pub(in crate::memory) struct ControlGroups;
 
-impl Platform {
+#[expect(clippy::unused_self, reason = "on Linux there is something to know")]
+impl ControlGroups {
     pub fn new() -> Self {
         Self
     }
 
-    /// This process. The footprint holds GPU memory, the resident bytes do not.
-    pub fn process(&self) -> ProcessMemory {
-        let usage = usage();
-        ProcessMemory {
-            footprint_bytes: usage.map(|it| it.ri_phys_footprint),
-            resident_bytes: usage.map(|it| it.ri_resident_size),
-            threads: threads(),
-            descriptors: open_descriptors(),
-        }
-    }
-
-    /// The kernel's word, in the encoding it gives programs: 1, 2 and 4.
-    pub fn pressure(&self) -> Option<SystemPressure> {
-        match sysctl(c"kern.memorystatus_vm_pressure_level")? {
-            1 => Some(SystemPressure::Normal),
-            2 => Some(SystemPressure::Warning),
-            4 => Some(SystemPressure::Critical),
-            _ => None,
-        }
-    }
-
-    /// macOS has no control groups.
-    pub fn groups(&mut self, _physical_bytes: u64) -> Vec<GroupMemory> {
+    /// None.
+    pub fn limits_below(&mut self, _physical_bytes: u64) -> Vec<GroupMemory> {
         Vec::new()
     }
 
-    /// macOS does not say how long processes waited.
+    /// Nothing.
     pub fn stall(&self) -> Option<Stall> {
         None
+    }
+}
+
+/// This process. The footprint holds GPU memory, the resident bytes do not.
+pub(in crate::memory) fn process_memory() -> ProcessMemory {
+    let usage = usage();
+    ProcessMemory {
+        footprint_bytes: usage.map(|it| it.ri_phys_footprint),
+        resident_bytes: usage.map(|it| it.ri_resident_size),
+        threads: threads(),
+        descriptors: open_descriptors(),
+    }
+}
+
+/// The kernel's word, in the encoding it gives programs: 1, 2 and 4.
+pub(in crate::memory) fn pressure() -> Option<SystemPressure> {
+    match sysctl(c"kern.memorystatus_vm_pressure_level")? {
+        1 => Some(SystemPressure::Normal),
+        2 => Some(SystemPressure::Warning),
+        4 => Some(SystemPressure::Critical),
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use linux as system;
 #[cfg(target_os = "macos")]
 use macos as system;
 
-pub(super) use system::Platform;
+pub(super) use system::{ControlGroups, pressure, process_memory};
 pub use system::{oom_kills, process_peak, reset_process_peak, trim_heap};
 
 /// What a control group may have, and what of it cannot be taken back without swapping.

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 /// How far back growth is measured.
-pub(super) const WINDOW: Duration = Duration::from_secs(60);
+pub(super) const WINDOW: Duration = Duration::from_mins(1);
 /// Samples closer together than this are kept as one, so that many cost no more than few.
 const GRAIN: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,6 @@
 //! The table row by row, and what holds for any script.
 
+use Level::{Critical, Elevated, High, Normal};
 use proptest::prelude::*;
 
 use super::*;
@@ -44,7 +45,6 @@ fn first(sample: &MemorySample, need: Option<u64>, refused: bool) -> Level {
 fn each_sign_enters_its_level() {
     let enters = |sample: &MemorySample| first(sample, None, false);
     let shares = [74, 75, 84, 85, 94, 95].map(|share| enters(&using(share)));
-    use Level::{Critical, Elevated, High, Normal};
     assert_eq!(shares, [Normal, Elevated, Elevated, High, High, Critical]);
     let says = |word| enters(&with(|it| it.pressure = Some(word)));
     assert_eq!(says(SystemPressure::Warning), Elevated);
@@ -175,7 +175,7 @@ proptest! {
             if level == last {
                 continue;
             }
-            let apart = changed.map(|changed| at - changed);
+            let apart = changed.map(|changed| at.saturating_sub(changed));
             prop_assert!(
                 level == Level::Critical || apart.is_none_or(|apart| apart >= DWELL),
                 "{last} to {level} after {apart:?}"

@@ -11,7 +11,7 @@ use crate::memory::{
     SystemPressure,
 };
 
-const NEVER: Duration = Duration::from_secs(3600);
+const NEVER: Duration = Duration::from_hours(1);
 
 /// Only its counters are its own.
 #[derive(Default)]

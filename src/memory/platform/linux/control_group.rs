@@ -133,17 +133,17 @@ mod tests {
         31 23 0:26 / /sys/fs/cgroup/memory rw,relatime shared:1 - cgroup cgroup rw,memory\n\
         32 23 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 
-    fn group(version: Version, folder: &str, mount: &str) -> Option<ControlGroup> {
-        Some(ControlGroup { version, folder: folder.into(), mount: mount.into() })
+    fn group(version: Version, folder: &str, mount: &str) -> ControlGroup {
+        ControlGroup { version, folder: folder.into(), mount: mount.into() }
     }
 
     #[test]
     fn the_hierarchy_with_the_memory_controller_is_found() {
         let first = group(Version::One, "/sys/fs/cgroup/memory/jobs/one", "/sys/fs/cgroup/memory");
-        assert_eq!(ControlGroup::resolve(V1, V1_MOUNTS), first);
+        assert_eq!(ControlGroup::resolve(V1, V1_MOUNTS), Some(first));
         let mounts = "24 1 0:20 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
         let second = group(Version::Two, "/sys/fs/cgroup/user.slice/a b", "/sys/fs/cgroup");
-        assert_eq!(ControlGroup::resolve("0::/user.slice/a b\n", mounts), second);
+        assert_eq!(ControlGroup::resolve("0::/user.slice/a b\n", mounts), Some(second));
         assert_eq!(ControlGroup::resolve(V1, mounts), None);
         assert_eq!(ControlGroup::resolve("", V1_MOUNTS), None);
     }
@@ -152,7 +152,7 @@ mod tests {
     fn a_container_sees_the_part_of_the_hierarchy_that_is_mounted() {
         let mounts = "24 1 0:20 /docker/ab\\040c /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
         let found = ControlGroup::resolve("0::/docker/ab c/job\n", mounts);
-        assert_eq!(found, group(Version::Two, "/sys/fs/cgroup/job", "/sys/fs/cgroup"));
+        assert_eq!(found, Some(group(Version::Two, "/sys/fs/cgroup/job", "/sys/fs/cgroup")));
         assert_eq!(ControlGroup::resolve("0::/elsewhere\n", mounts), None);
     }
 
