@@ -1,10 +1,14 @@
 //! The command line: what can be asked for, and which values make sense.
 
+mod soak;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub use self::soak::SoakArgs;
 use crate::{
+    memory::ByteSize,
     scoring::context::Condition,
     vlm::{LoadOptions, Precision},
 };
@@ -27,6 +31,7 @@ const AFTER_HELP: &str = "Examples:
   vlm-test vqa --models smolvlm,phi35_vision       compare two models
   vlm-test context --models smolvlm                what it still knows of an image after a talk
   vlm-test describe --images photos                have every image of a folder described
+  vlm-test soak --questions 10000                  whether a long run stays flat
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
@@ -45,6 +50,8 @@ pub enum Command {
     /// Have the images of a folder or dataset described and check what can be checked without a judge
     #[command(visible_alias = "vlm")]
     Describe(DescribeArgs),
+    /// Ask the questions of a VQA dataset round after round: does memory grow, do answers change?
+    Soak(SoakArgs),
     /// Ask one question, about images or not
     Ask(AskArgs),
     /// List the known models: where their weights are, their size, whether they run here;
@@ -99,6 +106,9 @@ pub struct RunArgs {
     /// How the models are loaded.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Fail when a model's memory is sure to grow by more than this per question, e.g. 100kB
+    #[arg(long, value_name = "SIZE")]
+    pub max_growth: Option<ByteSize>,
     /// Folder for the results [default: results/TIME-SUITE]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,

@@ -7,6 +7,7 @@ mod fetch;
 mod find_dataset;
 pub mod models;
 mod pull;
+pub mod soak;
 mod suite_run;
 pub mod vqa;
 
@@ -40,6 +41,7 @@ pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
         Command::Vqa(args) => vqa::run(args),
         Command::Context(args) => context::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Soak(args) => soak::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Models(args) => models::run(args),
         Command::Worker => crate::worker::run()

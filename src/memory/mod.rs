@@ -3,6 +3,7 @@
 
 mod allocator;
 mod budget;
+mod byte_size;
 mod cleanup;
 pub mod leak;
 mod level;
@@ -17,6 +18,7 @@ mod system;
 pub use self::{
     allocator::{Allocator, DeviceMemory, MemoryError, MemoryReading, NoAllocator},
     budget::cache_limit,
+    byte_size::{ByteSize, NoByteSize},
     cleanup::clear_mlx_memory,
     level::Level,
     manager::{MemoryManager, Tracked},

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    context, describe,
+    context, describe, leak,
     outcomes::failure,
     recall,
     text::{escape, truncate, width},
@@ -141,6 +141,7 @@ pub fn warning(event: &Event) -> Option<String> {
         Event::CleanedUp { model, record } => {
             (model, format!("clean-up failed: {}", record.error.as_ref()?))
         }
+        Event::LeakSuspected { model, alarm } => (model, leak::warning(alarm)),
         Event::WorkerRestarted { model, reason } => (model, format!("worker restarted: {reason}")),
         Event::ModelSkipped { model, reason } => (model, format!("skipped: {reason}")),
         Event::ModelFinished { model, status: ModelStatus::Failed, reason, .. } => {

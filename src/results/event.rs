@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ContextSettings, Provenance, QuestionResult};
 use crate::{
-    memory::{CleanupRecord, CleanupSchedule, MemorySample},
+    memory::{CleanupRecord, CleanupSchedule, MemorySample, leak::LeakAlarm},
     vlm::{LoadOptions, Loaded},
 };
 
@@ -36,6 +36,9 @@ pub struct RunSettings {
     /// What a context test asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextSettings>,
+    /// By how much a model's memory may grow from question to question, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_growth_bytes: Option<u64>,
 }
 
 /// A model as the run knows it before it is loaded.
@@ -130,6 +133,13 @@ pub enum Event {
         /// What was seen.
         sample: Box<MemorySample>,
     },
+    /// A model's memory grows from question to question. Told once.
+    LeakSuspected {
+        /// The model's name.
+        model: String,
+        /// What grows.
+        alarm: LeakAlarm,
+    },
     /// The worker was replaced after a crash or a time-out.
     WorkerRestarted {
         /// The model's name.
@@ -173,6 +183,7 @@ impl Event {
             | Self::QuestionFinished { model, .. }
             | Self::CleanedUp { model, .. }
             | Self::MemorySampled { model, .. }
+            | Self::LeakSuspected { model, .. }
             | Self::WorkerRestarted { model, .. }
             | Self::ModelFinished { model, .. }
             | Self::ModelSkipped { model, .. } => Some(model),
