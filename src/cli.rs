@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::soak::SoakArgs;
 use crate::{
-    memory::ByteSize,
+    memory::parse_size,
     scoring::context::Condition,
     vlm::{LoadOptions, Precision},
 };
@@ -107,8 +107,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub load: LoadArgs,
     /// Fail when a model's memory is sure to grow by more than this per question, e.g. 100kB
-    #[arg(long, value_name = "SIZE")]
-    pub max_growth: Option<ByteSize>,
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_growth: Option<u64>,
     /// Folder for the results [default: results/TIME-SUITE]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,

@@ -59,7 +59,7 @@
 //! - `native/image_processor/clip.rs`, `native/image_processor/idefics3.rs`, `native/image_processor/llava_next.rs`, `native/image_processor/phi3v.rs` — the processors: from RGB to frames
 //! - `native/image_processor/fields.rs`, `native/image_processor/size.rs` — their configuration files
 //! - `native/image_processor/center_crop.rs`, `native/image_processor/canvas.rs`, `native/image_processor/global_view.rs`, `native/image_processor/normalize.rs`, `native/image_processor/processed.rs` — background, tiles and floats
-//! - `native/segments.rs`, `native/answer_opening.rs`, `native/prefill.rs`, `native/generate.rs`, `native/generate_error.rs`, `native/sampler.rs` — prompts in pieces, decode, choice of tokens
+//! - `native/segments.rs`, `native/answer_opening.rs`, `native/prefill.rs`, `native/generate.rs`, `native/generate_error.rs`, `native/need.rs`, `native/sampler.rs` — prompts in pieces, decode, choice of tokens
 //! - `native/candidates.rs` — how probable given answers are
 //! - `native/chat_images.rs`, `native/vision_cache.rs`, `native/prefix_cache.rs`, `native/content_hash.rs` — what one question leaves for the next
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
@@ -76,8 +76,13 @@
 //!
 //! Memory discipline:
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
-//! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/budget.rs`, `memory/byte_size.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
+//! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/device.rs`, `memory/budget.rs`, `memory/size.rs` — MLX's allocator, its device, what may be used
+//! - `memory/signals.rs`, `memory/scripted_signals.rs`, `memory/system.rs` — what the process and the machine say
+//! - `memory/platform/mod.rs`, `memory/platform/linux.rs`, `memory/platform/linux/control_group.rs`, `memory/platform/macos.rs` — where Linux and macOS differ
+//! - `memory/pressure.rs`, `memory/pressure/swap.rs`, `memory/watch.rs` — how short memory is, looked at once a second
+//! - `memory/simulated/mod.rs`, `memory/simulated/state.rs`, `memory/simulated/pool.rs`, `memory/simulated/profile.rs`, `memory/simulated/footprint.rs`, `memory/simulated/error.rs` — its rules for the CPU, Metal and CUDA, to try them anywhere
 //! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
+//! - `memory/forecast.rs`, `memory/admission.rs` — what a question will need, whether it is computed
 //! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
 //!
 //! One model, one process:

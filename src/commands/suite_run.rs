@@ -183,7 +183,7 @@ fn plan(
         load_limit_ms: LOAD_LIMIT.as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),
         context: prepared.context,
-        max_growth_bytes: args.max_growth.map(|size| size.0),
+        max_growth_bytes: args.max_growth,
     };
     let command = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
     let suffix = |model: &ResolvedModel| {

@@ -2,7 +2,7 @@
 
 use super::{
     Allocator, CleanupReason, CleanupRecord, CleanupSchedule, MemoryError, QuestionMemory, Step,
-    SystemMemory, cache_limit, clear_mlx_memory,
+    SystemMemory, budget_bytes, cache_limit, clear_mlx_memory,
 };
 
 /// What a question returned and what it cost.
@@ -47,7 +47,8 @@ impl MemoryManager {
     /// # Errors
     /// [`MemoryError`] when the allocator refuses the limit.
     pub fn before_load(&self, weight_bytes: u64) -> Result<u64, MemoryError> {
-        let limit = cache_limit((self.system)().map_or(0, |it| it.total_bytes), weight_bytes);
+        let budget = budget_bytes(None, self.allocator.device(), (self.system)(), 0);
+        let limit = cache_limit(budget, weight_bytes, 0);
         self.allocator.set_cache_limit(limit)?;
         Ok(limit)
     }

@@ -84,9 +84,11 @@ impl ChatImages {
             .collect()
     }
 
-    /// Whether the features of one of these images still have to be computed.
-    pub fn are_new(&self, contents: &HashSet<ContentHash>) -> bool {
-        contents.iter().any(|content| matches!(self.images.get(content), Some(Image::New(_))))
+    /// Frames of those of these images whose features still have to be computed.
+    pub fn frames_of_new(&self, contents: &HashSet<ContentHash>) -> usize {
+        let images = contents.iter().filter_map(|content| self.images.get(content));
+        let new = images.filter(|image| matches!(image, Image::New(_)));
+        new.map(|image| image.layout().frames).sum()
     }
 
     /// The features of `needed`, one image encoded after the other in the order of the chat;

@@ -118,6 +118,12 @@ pub fn generate(
     Ok(Generated { tokens, candidates, prompt_cache: decoding.finish()? })
 }
 
+/// Positions behind the prompt for which room is made at once: those of a usual answer. A long
+/// one grows the cache chunk by chunk.
+pub fn reserve(max_tokens: usize) -> usize {
+    max_tokens.min(PREFILL_CHUNK)
+}
+
 struct Decoding<'a> {
     model: &'a Architecture,
     sampler: Sampler,
@@ -135,8 +141,7 @@ impl<'a> Decoding<'a> {
         options: &GenerationOptions,
         observer: &mut dyn Observer,
     ) -> Result<(Self, Step), GenerateError> {
-        // Room for a usual answer; a long one grows the cache chunk by chunk.
-        let reserve = options.max_tokens.min(PREFILL_CHUNK);
+        let reserve = reserve(options.max_tokens);
         let decoding = Self {
             model,
             sampler: Sampler::new(options),

@@ -13,6 +13,7 @@ pub mod image_processor;
 mod load_error;
 mod model;
 pub mod models;
+pub mod need;
 pub mod nn;
 pub mod prefill;
 pub mod prefix_cache;

@@ -18,11 +18,14 @@ use super::{
     generate::{self, Generated, Tokens},
     image_processor::{ImageError, ImageLayout},
     models::{self, Architecture, PromptError, decoder::DecoderCache, prompt::TokenizedChat},
+    need::Sequences,
+    nn::kv_cache::capacity,
     prefill::Prompt,
     prefix_cache::PrefixCache,
     segments::{self, PREFILL_CHUNK, Segment},
     tokenizer::stop_ids,
     vision_cache::VisionCache,
+    weights::WeightsError,
 };
 use crate::vlm::{
     Admission, Chat, Generation, GenerationOptions, LoadOptions, ModelError, Need, Observer, Phase,
@@ -49,6 +52,8 @@ pub struct NativeModel {
     prefix: PrefixCache,
     /// Most positions of a prompt that are run at once.
     chunk: usize,
+    /// Bytes of the smallest cache of keys and values.
+    smallest_cache_bytes: u64,
 }
 
 impl NativeModel {
@@ -63,6 +68,9 @@ impl NativeModel {
         let eos = checkpoint.special_token("eos_token");
         let end = eos.and_then(|token| architecture.tokenizer().id(token));
         let keeps = !options.no_cache;
+        let smallest_cache_bytes = architecture.smallest_cache_bytes().map_err(|error| {
+            WeightsError::Read { path: folder.to_owned(), message: error.what().to_owned() }
+        })?;
         Ok(Self {
             opening: answer_opening(&architecture, &stop),
             architecture,
@@ -74,6 +82,7 @@ impl NativeModel {
             vision: VisionCache::new(if keeps { FEATURE_LIMIT } else { 0 }),
             prefix: PrefixCache::default(),
             chunk: PREFILL_CHUNK,
+            smallest_cache_bytes,
         })
     }
 
@@ -138,10 +147,12 @@ impl VisionLanguageModel for NativeModel {
         let read_back = options.read_back.then(|| self.read_back(&token_ids)).transpose()?;
 
         let image_sha256 = images.contents().map(|content| content.to_string()).collect();
-        self.admit(&segments, observer)?;
-        let shared = self.shared(&segments);
-        let (features, vision) = self.features(images, &segments, shared, further, observer)?;
-        let held = self.prefix.take(shared);
+        let (prompt, max_tokens) = (token_ids.len(), options.max_tokens);
+        let sequences = Sequences { prompt, max_tokens, longest_candidate: longest };
+        self.admit(&segments, &images, sequences, observer)?;
+        let needed = self.needed(&segments, further);
+        let (features, vision) = self.features(images, &needed, observer)?;
+        let held = self.prefix.take(self.shared(&segments));
         let image_tokens = segments.iter().map(Segment::image_positions).sum();
         let cached_tokens = held.as_ref().map_or(0, DecoderCache::positions);
 
@@ -230,12 +241,14 @@ impl NativeModel {
     fn admit(
         &mut self,
         segments: &[Segment],
+        images: &ChatImages,
+        sequences: Sequences,
         observer: &mut dyn Observer,
     ) -> Result<(), ModelError> {
-        let mut admission = observer.admit(&self.need(segments));
+        let mut admission = observer.admit(&self.need(segments, images, sequences));
         if admission == Admission::GiveUp {
             self.shrink_caches(0);
-            admission = observer.admit(&self.need(segments));
+            admission = observer.admit(&self.need(segments, images, sequences));
         }
         match admission {
             Admission::Refused(error) => Err(error),
@@ -243,14 +256,19 @@ impl NativeModel {
         }
     }
 
-    fn need(&self, segments: &[Segment]) -> Need {
-        let prompt_tokens = segments::positions(segments);
-        let held = segments::positions(&segments[..self.shared(segments)]);
+    fn need(&self, segments: &[Segment], images: &ChatImages, sequences: Sequences) -> Need {
+        let shared = self.shared(segments);
+        let held = segments::positions(&segments[..shared]);
+        let reuses = shared > 0 && self.prefix.fits(sequences.first_capacity());
+        let positions = sequences.allocated(&self.architecture, reuses);
+        let further = sequences.max_tokens.max(sequences.longest_candidate);
         Need {
-            prompt_tokens,
+            prompt_tokens: sequences.prompt,
             image_tokens: segments.iter().map(Segment::image_positions).sum(),
-            run_tokens: prompt_tokens - held,
+            run_tokens: sequences.prompt - held,
+            frames: images.frames_of_new(&self.needed(segments, further)),
             chunk: self.chunk,
+            kv_bytes: self.smallest_cache_bytes * (positions / capacity(1)) as u64,
             held_bytes: self.held_bytes(),
             ..Need::default()
         }
@@ -279,26 +297,27 @@ impl NativeModel {
         )
     }
 
-    /// Features of the images in all segments but the first `shared`, and the milliseconds it
-    /// took to compute them: exactly 0 when all were there. Where `further` tokens may lead
-    /// into another rotary regime, the prompt is run again from its start, with all images.
-    fn features(
-        &mut self,
-        images: ChatImages,
-        segments: &[Segment],
-        shared: usize,
-        further: usize,
-        observer: &mut dyn Observer,
-    ) -> Result<(Features, f64), ModelError> {
+    /// The images in the segments that are run. Where `further` tokens may lead into another
+    /// rotary regime, the prompt is run again from its start, with all images.
+    fn needed(&self, segments: &[Segment], further: usize) -> HashSet<ContentHash> {
         let model = &self.architecture;
         let length = segments::positions(segments);
         let outgrows = model.regime(length) != model.regime(length.saturating_add(further));
-        let run = segments.iter().skip(if outgrows { 0 } else { shared });
-        let needed: HashSet<ContentHash> =
-            run.filter_map(|segment| segment.image.map(|rows| rows.content)).collect();
-        let (encodes, started) = (images.are_new(&needed), Instant::now());
-        let features = images.features(model, &needed, &mut self.vision, observer)?;
-        Ok((features, if encodes { milliseconds(started) } else { 0.0 }))
+        let run = segments.iter().skip(if outgrows { 0 } else { self.shared(segments) });
+        run.filter_map(|segment| segment.image.map(|rows| rows.content)).collect()
+    }
+
+    /// Features of the `needed` images, and the milliseconds it took to compute them: exactly 0
+    /// when all were there.
+    fn features(
+        &mut self,
+        images: ChatImages,
+        needed: &HashSet<ContentHash>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Features, f64), ModelError> {
+        let (frames, started) = (images.frames_of_new(needed), Instant::now());
+        let features = images.features(&self.architecture, needed, &mut self.vision, observer)?;
+        Ok((features, if frames > 0 { milliseconds(started) } else { 0.0 }))
     }
 }
 

@@ -31,6 +31,12 @@ impl PrefixCache {
         equal.min(prompt.len().saturating_sub(1))
     }
 
+    /// Whether the keys and values that are held stand in buffers of just this many positions.
+    pub fn fits(&self, capacity: usize) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| held.keys_values.capacity() == Some(capacity))
+    }
+
     /// Hands over the keys and values of the first `count` segments that are held, `None` for
     /// 0. Nothing is held afterwards, whatever becomes of the question.
     pub fn take(&mut self, count: usize) -> Option<DecoderCache> {

@@ -70,9 +70,13 @@ pub struct Need {
     pub frames: usize,
     /// Most positions that are run at once.
     pub chunk: usize,
-    /// Bytes of keys and values that will be allocated, exactly.
+    /// Bytes of keys and values that will be allocated, exactly; 0 where those of an earlier
+    /// question are used and have room.
     pub kv_bytes: u64,
-    /// Bytes of the largest single array.
+    /// Bytes of the intermediate results that exist at once, estimated from the shape of the
+    /// model; 0 where nothing is known.
+    pub activation_bytes: u64,
+    /// Bytes of the largest single array, estimated likewise.
     pub largest_buffer_bytes: u64,
     /// Bytes kept from earlier questions that could be given up for this one.
     pub held_bytes: u64,

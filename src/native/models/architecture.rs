@@ -198,6 +198,14 @@ impl Architecture {
         self.decoder.new_cache(positions, length)
     }
 
+    /// Bytes of a cache with room for as few positions as are allocated at once.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn smallest_cache_bytes(&self) -> Result<u64, Exception> {
+        self.decoder.smallest_cache_bytes()
+    }
+
     /// The rotary regime of a sequence of `length` positions.
     pub fn regime(&self, length: usize) -> Regime {
         self.decoder.regime(length)

@@ -49,6 +49,11 @@ impl DecoderCache {
         self.arrays().map(|array| array.nbytes() as u64).sum()
     }
 
+    /// Positions of the buffers; `None` before the first is allocated.
+    pub fn capacity(&self) -> Option<usize> {
+        self.layers.first()?.arrays().next().map(|keys| keys.dim(2) as usize)
+    }
+
     /// Forgets all but the first `positions`.
     pub fn truncate(&mut self, positions: usize) {
         self.layers.iter_mut().for_each(|layer| layer.truncate(positions));
@@ -145,6 +150,18 @@ impl Decoder {
             layers: self.layers.iter().map(|_| KvCache::with_capacity(positions)).collect(),
             regime: self.regime(length),
         }
+    }
+
+    /// Bytes of a cache with room for as few positions as are allocated at once. The buffers are
+    /// those that the blocks would make, but nothing is computed and nothing allocated.
+    ///
+    /// # Errors
+    /// When MLX refuses the operation.
+    pub fn smallest_cache_bytes(&self) -> Result<u64, Exception> {
+        let mut cache = self.new_cache(1, 1);
+        let first = Array::from_slice(&[0_i32], &[1]);
+        self.blocks(self.embed(&first)?.expand_dims(0)?, &mut cache)?;
+        Ok(cache.bytes())
     }
 
     /// Runs `x` `[1, n, hidden]`, the positions that follow those in the cache, and

@@ -51,7 +51,7 @@ impl KvCache {
         let mut copy = Self::with_capacity(positions);
         copy.offset = self.offset;
         if let Some((keys, values)) = &self.buffers {
-            let capacity = round_up(copy.reserved.max(self.offset));
+            let capacity = room_for(copy.reserved.max(self.offset));
             let fit = |held: &Array| {
                 if held.dim(2) == capacity {
                     return Ok(held.clone());
@@ -82,7 +82,7 @@ impl KvCache {
         let (mut all_keys, mut all_values) = match self.buffers.take() {
             Some((k, v)) if k.dim(2) >= end => (k, v),
             held => {
-                let capacity = round_up(end.max(self.reserved));
+                let capacity = room_for(end.max(self.reserved));
                 let (k, v) = held.unzip();
                 (grow(k, keys, self.offset, capacity)?, grow(v, values, self.offset, capacity)?)
             }
@@ -97,7 +97,12 @@ impl KvCache {
     }
 }
 
-fn round_up(positions: i32) -> i32 {
+/// How many positions are allocated where so many are asked for.
+pub fn capacity(positions: usize) -> usize {
+    room_for(i32::try_from(positions).unwrap_or(i32::MAX)) as usize
+}
+
+fn room_for(positions: i32) -> i32 {
     positions.saturating_add(CHUNK - 1) / CHUNK * CHUNK
 }
 

@@ -54,7 +54,7 @@ pub fn quantized_product(x: &Array, weight: &Quantized) -> Result<Array, Excepti
 }
 
 /// Whether MLX computes on the CPU: without a GPU backend, or where it was told to.
-fn on_cpu() -> bool {
+pub fn on_cpu() -> bool {
     static ON_CPU: OnceLock<bool> = OnceLock::new();
     let device = || Device::try_default().and_then(|device| device.get_type());
     *ON_CPU.get_or_init(|| matches!(device(), Ok(DeviceType::Cpu)))
