@@ -1,16 +1,20 @@
 //! The command line: what can be asked for, and which values make sense.
 
+mod memory_args;
 mod soak;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use self::soak::SoakArgs;
 use crate::{
-    memory::parse_size,
     scoring::context::Condition,
     vlm::{LoadOptions, Precision},
+};
+
+pub use self::{
+    memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy},
+    soak::SoakArgs,
 };
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
@@ -52,6 +56,8 @@ pub enum Command {
     Describe(DescribeArgs),
     /// Ask the questions of a VQA dataset round after round: does memory grow, do answers change?
     Soak(SoakArgs),
+    /// Ask the same questions under several ways to keep memory, and compare what they cost
+    Memory(MemoryCommandArgs),
     /// Ask one question, about images or not
     Ask(AskArgs),
     /// List the known models: where their weights are, their size, whether they run here;
@@ -106,9 +112,9 @@ pub struct RunArgs {
     /// How the models are loaded.
     #[command(flatten)]
     pub load: LoadArgs,
-    /// Fail when a model's memory is sure to grow by more than this per question, e.g. 100kB
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub max_growth: Option<u64>,
+    /// How memory is kept.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// Folder for the results [default: results/TIME-SUITE]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,

@@ -222,6 +222,7 @@ impl<'a> ModelRun<'a> {
             path: path.to_owned(),
             options: settings.load,
             cleanup: settings.cleanup,
+            limits: settings.limits,
             level: Level::Normal,
         };
         let limit = Duration::from_millis(settings.load_limit_ms);

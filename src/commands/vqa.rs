@@ -22,13 +22,11 @@ const DEFAULT_QUESTIONS: usize = 20;
 /// cannot be written.
 pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
     let models = suite_run::models(&args.run)?;
-    let selection =
-        Selection { questions: args.questions, seed: args.seed, only: args.only.clone() };
-    let dataset = load_questions(&args.dataset, selection, DEFAULT_QUESTIONS)?;
+    let dataset = load_dataset(args)?;
     suite_run::run(&args.run, models, "vqa", |_| prepare(args, dataset))
 }
 
-fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
+pub(super) fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
     Ok(Prepared {
         introduction: introduction(&dataset),
         dataset: suite_run::provenance(&dataset, dataset.total_questions, dataset.questions.len())?,
@@ -40,6 +38,13 @@ fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
         default_suffix: DEFAULT_PROMPT_SUFFIX,
         context: None,
     })
+}
+
+/// The questions that `args` choose.
+pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
+    let selection =
+        Selection { questions: args.questions, seed: args.seed, only: args.only.clone() };
+    load_questions(&args.dataset, selection, DEFAULT_QUESTIONS)
 }
 
 /// The `selection` of the dataset `name`; where it has no number, `default`, or all if there are

@@ -45,17 +45,17 @@ fn told(leak: &LeakReport, it: &SeriesVerdict) -> Option<String> {
     };
     match (it.verdict, it.step) {
         (Verdict::Grows, _) if it.questions < FEWEST_FOR_ALARM => {
-            Some(format!("{name} seems to grow by {}", at_least()))
+            Some(format!("{name}: seems to grow by {}", at_least()))
         }
-        (Verdict::Grows, _) => Some(format!("{name} grows by {}", at_least())),
-        (Verdict::Flat, _) if leak.exceeds(it) => Some(format!("{name} grows by {}", at_least())),
+        (Verdict::Grows, _) => Some(format!("{name}: grows by {}", at_least())),
+        (Verdict::Flat, _) if leak.exceeds(it) => Some(format!("{name}: grows by {}", at_least())),
         (Verdict::WarmUpThenFlat { rise }, _) => {
-            Some(format!("{name} rose by {}, then flat", size(it.series, rise)))
+            Some(format!("{name}: rose by {}, then flat", size(it.series, rise)))
         }
         (Verdict::Flat, Some(step)) => {
             let went = if step.height > 0.0 { "up" } else { "down" };
             let height = size(it.series, step.height.abs());
-            Some(format!("{name} {went} by {height} at question {}, else flat", step.question))
+            Some(format!("{name}: {went} by {height} at question {}, else flat", step.question))
         }
         (Verdict::Flat | Verdict::TooFew, _) => None,
     }

@@ -272,6 +272,7 @@ impl WorkerProcess {
         loop {
             match self.next_reply(until, &never) {
                 Incoming::Reply(Reply::CleanedUp(record)) => return Some(record),
+                Incoming::Reply(Reply::NothingToCleanUp) => return None,
                 Incoming::Reply(_) => {}
                 Incoming::Ended | Incoming::TimedOut | Incoming::Interrupted => return None,
             }
