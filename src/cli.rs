@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and which values make sense.
 
 mod memory_args;
+mod soak;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,7 +12,10 @@ use crate::{
     vlm::{LoadOptions, Precision},
 };
 
-pub use self::memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy};
+pub use self::{
+    memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy},
+    soak::SoakArgs,
+};
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
 /// scores, flat memory.
@@ -31,6 +35,7 @@ const AFTER_HELP: &str = "Examples:
   vlm-test vqa --models smolvlm,phi35_vision       compare two models
   vlm-test context --models smolvlm                what it still knows of an image after a talk
   vlm-test describe --images photos                have every image of a folder described
+  vlm-test soak --questions 10000                  whether a long run stays flat
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
@@ -49,6 +54,8 @@ pub enum Command {
     /// Have the images of a folder or dataset described and check what can be checked without a judge
     #[command(visible_alias = "vlm")]
     Describe(DescribeArgs),
+    /// Ask the questions of a VQA dataset round after round: does memory grow, do answers change?
+    Soak(SoakArgs),
     /// Ask the same questions under several ways to keep memory, and compare what they cost
     Memory(MemoryCommandArgs),
     /// Ask one question, about images or not

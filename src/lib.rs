@@ -17,8 +17,8 @@
 //! against a table of who may know whom (`tests/architecture`).
 //!
 //! From the command line to an exit status:
-//! - `main.rs`, `cli.rs`, `error.rs` — arguments, exit statuses, what a user is told
-//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/context/recall.rs`, `commands/describe.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
+//! - `main.rs`, `cli.rs`, `cli/soak.rs`, `error.rs` — arguments, exit statuses, what a user is told
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/context/recall.rs`, `commands/describe.rs`, `commands/soak.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
 //! - `commands/suite_run.rs`, `commands/find_dataset.rs`, `commands/fetch.rs` — what they have in common
 //! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
@@ -38,7 +38,7 @@
 //! - `scoring/context/figures.rs`, `scoring/context/measure.rs`, `scoring/context/compare.rs`, `scoring/context/validity.rs` — the figures, and whether they mean anything
 //! - `scoring/context/recall.rs`, `scoring/context/vocabulary.rs` — what can be said of recall without a key
 //! - `scoring/description.rs`, `scoring/description/echo.rs`, `scoring/description/identical.rs`, `scoring/description/recall.rs`, `scoring/description/repetition.rs`, `scoring/description/words.rs` — what a description shows without a judge
-//! - `suites/mod.rs`, `suites/vqa.rs`, `suites/describe.rs`, `suites/describe/facts.rs` — how a dataset is put to a model
+//! - `suites/mod.rs`, `suites/vqa.rs`, `suites/describe.rs`, `suites/describe/facts.rs`, `suites/soak.rs` — how a dataset is put to a model
 //! - `suites/context/mod.rs`, `suites/context/steps.rs`, `suites/context/history.rs`, `suites/context/recall.rs` — facts under different histories, photos from memory
 //!
 //! Who answers:
@@ -96,9 +96,10 @@
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
-//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs`, `results/comparison.rs`, `results/recall.rs`, `results/evidence.rs` — what a suite measures
+//! - `results/timeline.rs`, `results/cadence.rs`, `results/leak.rs` — the course of memory: memory.csv, gaps between clean-ups, growth
+//! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs`, `results/comparison.rs`, `results/recall.rs`, `results/soak.rs`, `results/evidence.rs` — what a suite measures
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
-//! - `report/table.rs`, `report/overview.rs`, `report/outcomes.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/recall.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/table.rs`, `report/overview.rs`, `report/outcomes.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/recall.rs`, `report/soak.rs`, `report/leak.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
 
 pub mod backend;

@@ -17,6 +17,9 @@ pub struct MemoryArgs {
     /// leave to one program]
     #[arg(long, value_name = "SIZE|PERCENT", help_heading = HEADING)]
     pub memory_budget: Option<MemoryBudget>,
+    /// Fail when a model's memory is sure to grow by more than this per question, e.g. 100kB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = HEADING)]
+    pub max_growth: Option<u64>,
     /// Keep the model resident on the GPU up to this size. Has crashed macOS itself on some
     /// machines: leave it alone unless you measure a gain [default: nothing is]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = HEADING)]

@@ -8,6 +8,7 @@ mod find_dataset;
 pub mod memory;
 mod models;
 mod pull;
+pub mod soak;
 mod suite_run;
 pub mod vqa;
 
@@ -38,6 +39,7 @@ pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
         Command::Memory(args) => memory::run(args),
         Command::Context(args) => context::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Soak(args) => soak::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Models(args) => models::run(args),
         Command::Worker => crate::worker::run()

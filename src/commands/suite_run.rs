@@ -18,8 +18,8 @@ use crate::{
     memory::CleanupSchedule,
     report::{Console, ConsoleOptions, Verbosity},
     results::{
-        ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, ResultsError, RunDir,
-        RunReport, RunSettings, RunStatus, sha256_file,
+        ContextSettings, DatasetProvenance, LeakReport, Outcome, Provenance, Recorder,
+        ResultsError, RunDir, RunReport, RunSettings, RunStatus, sha256_file,
     },
     runner::{self, Patience, Plan, PlannedModel},
     suites::Suite,
@@ -206,6 +206,7 @@ fn plan(
         load_limit_ms: args.load.limit().as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),
         context: prepared.context,
+        max_growth_bytes: args.memory.max_growth,
     };
     let command = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
     let suffix = |model: &ResolvedModel| {
@@ -235,15 +236,21 @@ pub(super) fn console_options(args: &RunArgs) -> ConsoleOptions {
     ConsoleOptions { verbosity, json: args.json }
 }
 
-/// A wrong answer is a result; no answer, and a result that means nothing, is a failure.
+/// A wrong answer is a result; no answer, a result that means nothing, and memory that grows by
+/// more than was allowed, is a failure.
 fn status(ended: RunStatus, report: &RunReport) -> ExitStatus {
     let questions = || report.models.iter().flat_map(|model| &model.questions);
-    let is_valid = report.models.iter().all(|model| model.summary.figures.is_valid());
+    let summaries = || report.models.iter().map(|model| &model.summary);
+    let is_valid = summaries().all(|summary| summary.figures.is_valid());
+    let has_grown =
+        summaries().filter_map(|summary| summary.leak.as_ref()).any(LeakReport::is_exceeded);
     match ended {
         RunStatus::Interrupted => ExitStatus::Interrupted,
         RunStatus::Failed => ExitStatus::CouldNotTest,
         RunStatus::Completed
-            if is_valid && questions().all(|it| matches!(it.outcome, Outcome::Answered { .. })) =>
+            if is_valid
+                && !has_grown
+                && questions().all(|it| matches!(it.outcome, Outcome::Answered { .. })) =>
         {
             ExitStatus::Pass
         }

@@ -40,15 +40,30 @@ pub(super) fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, Comm
     })
 }
 
+/// The questions that `args` choose.
 pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
-    let root = find_dataset(&args.dataset)?;
+    let selection =
+        Selection { questions: args.questions, seed: args.seed, only: args.only.clone() };
+    load_questions(&args.dataset, selection, DEFAULT_QUESTIONS)
+}
+
+/// The `selection` of the dataset `name`; where it has no number, `default`, or all if there are
+/// fewer.
+///
+/// # Errors
+/// [`CommandError`] when there is no such dataset or selection.
+pub(super) fn load_questions(
+    name: &str,
+    selection: Selection,
+    default: usize,
+) -> Result<Dataset, CommandError> {
+    let root = find_dataset(name)?;
     let load = |questions| {
-        let selection =
-            Selection { questions: Some(questions), seed: args.seed, only: args.only.clone() };
+        let selection = Selection { questions: Some(questions), ..selection.clone() };
         dataset::load(&root, None, &selection)
     };
-    match (load(args.questions.unwrap_or(DEFAULT_QUESTIONS)), args.questions) {
-        // Nobody asked for twenty: a smaller dataset is asked whole.
+    match (load(selection.questions.unwrap_or(default)), selection.questions) {
+        // Nobody asked for that many: a smaller dataset is asked whole.
         (Err(DatasetError::TooFewQuestions { available, .. }), None) if available > 0 => {
             Ok(load(available)?)
         }
@@ -56,7 +71,8 @@ pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
     }
 }
 
-fn introduction(dataset: &Dataset) -> String {
+/// What is said of a dataset before its questions are asked.
+pub(super) fn introduction(dataset: &Dataset) -> String {
     let others: Vec<_> =
         dataset.available_splits.iter().filter(|split| **split != dataset.split).collect();
     let others = match others.as_slice() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    context, describe,
+    context, describe, leak,
     outcomes::failure,
     recall,
     text::{escape, truncate, width},
@@ -152,6 +152,7 @@ pub fn warning(event: &Event) -> Option<String> {
             let end = if *relieved { "" } else { ", in vain" };
             (model, format!("waited {} for memory{end}", milliseconds(*waited_ms)))
         }
+        Event::LeakSuspected { model, alarm } => (model, leak::warning(alarm)),
         Event::ModelSkipped { model, reason } => (model, format!("skipped: {reason}")),
         Event::ModelFinished { model, status: ModelStatus::Failed, reason, .. } => {
             (model, format!("failed: {}", reason.as_deref().unwrap_or("see debug.log")))

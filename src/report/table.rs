@@ -1,10 +1,13 @@
 //! The table that ends a run: one line per model, then what stands behind it.
 
+use std::collections::HashMap;
+
 use super::{
     context, describe,
     layout::{Look, labelled},
+    leak,
     outcomes::failure,
-    recall,
+    recall, soak,
     text::escape,
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
     vqa,
@@ -37,6 +40,7 @@ fn overview(report: &RunReport, look: Look) -> Vec<String> {
         Some(Figures::Describe(_)) => describe::overview(report, look),
         Some(Figures::Context { .. }) => context::overview(report, look),
         Some(Figures::Recall { .. }) => recall::overview(report, look),
+        Some(Figures::Soak { .. }) => soak::overview(report, look),
         Some(Figures::Vqa(_)) | None => vqa::overview(report, look),
     }
 }
@@ -55,6 +59,7 @@ fn details(model: &ModelReport, look: Look) -> Vec<String> {
     add("speed", speed(summary));
     add("time", time(summary));
     add("memory", memory(summary));
+    add("growth", summary.leak.as_ref().map(leak::details).unwrap_or_default());
     add("clean-ups", cleanups(&summary.cleanups));
     lines.extend(describe::image_lines(model, look));
     lines.extend(recall::photo_lines(model, look));
@@ -79,6 +84,7 @@ fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
         Figures::Vqa(figures) => vqa::details(figures, summary.outcomes),
         Figures::Context { context } => context::details(context),
         Figures::Recall { recalled } => recall::details(recalled),
+        Figures::Soak { soak } => soak::details(soak),
         Figures::Describe(figures) => describe::details(figures, summary.outcomes),
     }
 }
@@ -86,11 +92,13 @@ fn figures(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
 /// One line per different failure, how often it came first.
 fn failures(model: &ModelReport) -> Vec<String> {
     let mut counted: Vec<(String, usize)> = Vec::new();
+    let mut places = HashMap::new();
     for reason in model.questions.iter().filter_map(|question| failure(&question.outcome)) {
-        match counted.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => counted.push((reason, 1)),
-        }
+        let place = *places.entry(reason).or_insert_with_key(|reason| {
+            counted.push((reason.clone(), 0));
+            counted.len() - 1
+        });
+        counted[place].1 += 1;
     }
     let more = counted.iter().skip(FAILURES_SHOWN).map(|(_, count)| count).sum::<usize>();
     let mut parts: Vec<_> = counted
@@ -148,16 +156,21 @@ fn memory(summary: &Summary) -> Vec<String> {
 }
 
 fn cleanups(totals: &CleanupTotals) -> Vec<String> {
-    if totals.count == 0 {
-        return Vec::new();
+    // A model that never ran has no time either.
+    let Some(share) = totals.share_of_run else { return Vec::new() };
+    let mut parts = match totals.count {
+        0 => vec!["none made".to_owned()],
+        count => vec![
+            format!("{count} made"),
+            format!("{} freed", bytes(totals.freed_bytes)),
+            format!("{} in all", milliseconds(totals.total_ms)),
+        ],
+    };
+    parts.push(format!("{:.2} % of the time", share * 100.0));
+    if totals.most_questions > 0 {
+        let (questions, images) = (totals.most_questions, totals.most_images);
+        parts.push(format!("at most {questions} questions, {images} new images without one"));
     }
-    let mut parts = vec![
-        format!("{} made", totals.count),
-        format!("{} freed", bytes(totals.freed_bytes)),
-        format!("{} in all", milliseconds(totals.total_ms)),
-    ];
-    let share = |share: f64| format!("{:.2} % of the time", share * 100.0);
-    parts.extend(totals.share_of_run.map(share));
     if totals.failures > 0 {
         parts.push(format!("{} failed", totals.failures));
     }

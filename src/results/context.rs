@@ -112,7 +112,7 @@ pub fn observations(questions: &[QuestionResult]) -> Vec<Observation> {
 fn about(question: &QuestionResult) -> Option<&AboutContext> {
     match &question.about {
         About::Context(about) => Some(about),
-        About::Vqa(_) | About::Description(_) | About::Recall(_) => None,
+        About::Vqa(_) | About::Description(_) | About::Recall(_) | About::Soak(_) => None,
     }
 }
 

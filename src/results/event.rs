@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ContextSettings, Outcome, Provenance, QuestionResult};
 use crate::{
-    memory::{CleanupRecord, CleanupSchedule, MemoryLimits, MemorySample},
+    memory::{CleanupRecord, CleanupSchedule, MemoryLimits, MemorySample, leak::LeakAlarm},
     vlm::{LoadOptions, Loaded},
     worker::DeathCause,
 };
@@ -40,6 +40,9 @@ pub struct RunSettings {
     /// What a context test asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextSettings>,
+    /// By how much a model's memory may grow from question to question, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_growth_bytes: Option<u64>,
 }
 
 /// A model as the run knows it before it is loaded.
@@ -136,6 +139,13 @@ pub enum Event {
         /// What was seen.
         sample: Box<MemorySample>,
     },
+    /// A model's memory grows from question to question. Told once.
+    LeakSuspected {
+        /// The model's name.
+        model: String,
+        /// What grows.
+        alarm: LeakAlarm,
+    },
     /// The worker was replaced.
     WorkerRestarted {
         /// The model's name.
@@ -202,6 +212,7 @@ impl Event {
             | Self::QuestionFinished { model, .. }
             | Self::CleanedUp { model, .. }
             | Self::MemorySampled { model, .. }
+            | Self::LeakSuspected { model, .. }
             | Self::WorkerRestarted { model, .. }
             | Self::QuestionRetried { model, .. }
             | Self::Waited { model, .. }

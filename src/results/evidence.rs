@@ -36,7 +36,7 @@ fn part(question: &QuestionResult) -> Option<Part> {
     match &question.about {
         About::Context(about) => Some(about.part),
         About::Recall(about) => Some(about.part),
-        About::Vqa(_) | About::Description(_) => None,
+        About::Vqa(_) | About::Description(_) | About::Soak(_) => None,
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod conversed;
 pub(crate) mod described;
 pub(crate) mod recalled;
 pub(crate) mod sampled;
+pub(crate) mod soaked;
 
 use super::{
     About, AboutVqa, Cause, DatasetProvenance, Entry, Event, Judgement, Machine, ModelComparison,
@@ -33,13 +34,15 @@ pub(crate) fn entries(events: impl IntoIterator<Item = Event>) -> Vec<Entry> {
 }
 
 /// A run of every suite.
-pub(crate) fn every_suite() -> [Vec<Entry>; 5] {
+pub(crate) fn every_suite() -> [Vec<Entry>; 7] {
     [
         complete_run(),
         described::described_run(),
         conversed::conversed_run(),
         conversed::blind_run(),
         recalled::recalled_run(),
+        soaked::soaked_run(),
+        soaked::leaking_run(),
     ]
 }
 
@@ -127,6 +130,7 @@ fn settings(questions: usize) -> RunSettings {
         load_limit_ms: 600_000,
         question_limit_ms: 120_000,
         context: None,
+        max_growth_bytes: None,
     }
 }
 
@@ -189,7 +193,7 @@ fn ended(status: ModelStatus) -> Event {
     Event::ModelFinished { model: tiny(), checkpoint_digest, status, reason: None }
 }
 
-fn cleaned_up(before_question: Option<usize>, error: Option<&str>) -> Event {
+pub(crate) fn cleaned_up(before_question: Option<usize>, error: Option<&str>) -> Event {
     let reason =
         if before_question.is_some() { CleanupReason::Scheduled } else { CleanupReason::ModelEnd };
     let record = CleanupRecord {

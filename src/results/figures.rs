@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DescribeFigures, QuestionResult, VqaFigures, context, recall, summary::Course};
+use super::{
+    DescribeFigures, QuestionResult, SoakFigures, VqaFigures, context, recall, summary::Course,
+};
 use crate::scoring::context::{ContextFigures, RecallFigures};
 
 /// The name of the suite that has images described.
@@ -11,6 +13,8 @@ pub const DESCRIBE: &str = "describe";
 pub const CONTEXT: &str = "context";
 /// The name of the suite that asks what is left of photos without a key.
 pub const RECALL: &str = "recall";
+/// The name of the suite that asks the same again and again.
+pub const SOAK: &str = "soak";
 
 /// The figures of one suite. The fields of the variants tell them apart in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +34,11 @@ pub enum Figures {
         /// The figures.
         recalled: Box<RecallFigures>,
     },
+    /// Of a soak test.
+    Soak {
+        /// The figures.
+        soak: SoakFigures,
+    },
 }
 
 impl Figures {
@@ -45,17 +54,19 @@ impl Figures {
             Some(RECALL) => {
                 Self::Recall { recalled: Box::new(recall::figures(questions, not_asked)) }
             }
+            Some(SOAK) => Self::Soak { soak: SoakFigures::of(questions) },
             Some(DESCRIBE) => Self::Describe(DescribeFigures::of(questions, course)),
             _ => Self::Vqa(VqaFigures::of(questions, not_asked)),
         }
     }
 
-    /// Whether they mean anything.
+    /// Whether they mean anything, and no answer changed that must not.
     pub fn is_valid(&self) -> bool {
         match self {
             Self::Vqa(_) | Self::Describe(_) => true,
             Self::Context { context } => context.validity.is_empty(),
             Self::Recall { recalled } => recalled.validity.is_empty(),
+            Self::Soak { soak } => soak.changed == 0,
         }
     }
 
@@ -63,7 +74,7 @@ impl Figures {
     pub fn vqa(&self) -> Option<&VqaFigures> {
         match self {
             Self::Vqa(figures) => Some(figures),
-            Self::Context { .. } | Self::Describe(_) | Self::Recall { .. } => None,
+            _ => None,
         }
     }
 
@@ -71,7 +82,7 @@ impl Figures {
     pub fn describe(&self) -> Option<&DescribeFigures> {
         match self {
             Self::Describe(figures) => Some(figures),
-            Self::Vqa(_) | Self::Context { .. } | Self::Recall { .. } => None,
+            _ => None,
         }
     }
 
@@ -79,7 +90,7 @@ impl Figures {
     pub fn recalled(&self) -> Option<&RecallFigures> {
         match self {
             Self::Recall { recalled } => Some(recalled),
-            Self::Vqa(_) | Self::Context { .. } | Self::Describe(_) => None,
+            _ => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happened: events as they come, the journal that keeps them, and the
 //! report that is rebuilt from them. `README.md` here documents `results.json`.
 
+pub mod cadence;
 pub mod comparison;
 pub mod context;
 pub mod describe_figures;
@@ -10,6 +11,7 @@ pub mod event;
 mod evidence;
 pub mod figures;
 pub mod journal;
+pub mod leak;
 pub mod outcome;
 pub mod policies;
 pub mod provenance;
@@ -18,10 +20,13 @@ pub mod recall;
 pub mod recorder;
 pub mod report;
 pub mod run_dir;
+pub mod soak;
 pub mod spread;
 pub mod summary;
+pub mod timeline;
 pub mod vqa_figures;
 
+pub use cadence::{Cadence, Gap};
 pub use comparison::ModelComparison;
 pub use context::{AboutContext, AskedFact, ContextJudgement, ContextSettings, HistoryCheck, Part};
 pub use describe_figures::DescribeFigures;
@@ -30,6 +35,7 @@ pub use error::ResultsError;
 pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatus};
 pub use figures::Figures;
 pub use journal::{Journal, Recovered, read_journal};
+pub use leak::{GrowthCheck, GrowthLimit, LeakReport};
 pub use outcome::{Cause, Judgement, Outcome};
 pub use policies::{ModelPolicies, PolicyFigures, PolicyReport, PolicyRun};
 pub use provenance::{DatasetProvenance, Machine, Provenance, checkpoint_digest, sha256_file};
@@ -38,7 +44,9 @@ pub use recall::{AboutRecall, RecallJudgement};
 pub use recorder::Recorder;
 pub use report::{ModelReport, ReportBuilder, RunReport};
 pub use run_dir::RunDir;
+pub use soak::{AboutSoak, SoakFigures};
 pub use summary::Summary;
+pub use timeline::Timeline;
 pub use vqa_figures::{Group, VqaFigures};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AboutContext, AboutDescription, AboutRecall, Outcome,
-    figures::{CONTEXT, DESCRIBE, RECALL},
+    AboutContext, AboutDescription, AboutRecall, AboutSoak, Outcome,
+    figures::{CONTEXT, DESCRIBE, RECALL, SOAK},
 };
 use crate::{
     memory::QuestionMemory,
@@ -55,6 +55,8 @@ pub enum About {
     Description(AboutDescription),
     /// A step of the recall of photos.
     Recall(AboutRecall),
+    /// A question of a soak test.
+    Soak(AboutSoak),
 }
 
 /// A question of a VQA dataset.
@@ -80,6 +82,7 @@ impl About {
             Self::Context(_) => CONTEXT,
             Self::Description(_) => DESCRIBE,
             Self::Recall(_) => RECALL,
+            Self::Soak(_) => SOAK,
         }
     }
 }
@@ -94,7 +97,7 @@ impl QuestionResult {
     pub fn vqa(&self) -> Option<&AboutVqa> {
         match &self.about {
             About::Vqa(about) => Some(about),
-            About::Context(_) | About::Description(_) | About::Recall(_) => None,
+            About::Context(_) | About::Description(_) | About::Recall(_) | About::Soak(_) => None,
         }
     }
 
@@ -102,7 +105,7 @@ impl QuestionResult {
     pub fn description(&self) -> Option<&AboutDescription> {
         match &self.about {
             About::Description(about) => Some(about),
-            About::Vqa(_) | About::Context(_) | About::Recall(_) => None,
+            About::Vqa(_) | About::Context(_) | About::Recall(_) | About::Soak(_) => None,
         }
     }
 }

@@ -63,7 +63,7 @@ impl QuestionResult {
     pub fn recall(&self) -> Option<&AboutRecall> {
         match &self.about {
             About::Recall(about) => Some(about),
-            About::Vqa(_) | About::Context(_) | About::Description(_) => None,
+            About::Vqa(_) | About::Context(_) | About::Description(_) | About::Soak(_) => None,
         }
     }
 

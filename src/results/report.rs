@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Event, ModelComparison, ModelStatus, ModelUnderTest, Provenance, QuestionResult,
-    ResultsError, RunSettings, RunStatus, Summary, comparison::comparisons, summary::Course,
+    Cadence, Entry, Event, ModelComparison, ModelStatus, ModelUnderTest, Provenance,
+    QuestionResult, ResultsError, RunSettings, RunStatus, Summary, comparison::comparisons,
+    summary::Course,
 };
 use crate::{
-    memory::{CleanupRecord, MemorySample},
+    memory::{CleanupRecord, MemorySample, leak::LeakAlarm},
     vlm::Loaded,
 };
 
@@ -143,7 +144,11 @@ struct ModelProgress {
     first_ms: f64,
     last_ms: f64,
     cleanups: Vec<CleanupRecord>,
+    cadence: Cadence,
     samples: Vec<MemorySample>,
+    /// Where among them those of each worker begin.
+    lives: Vec<usize>,
+    alarm: Option<LeakAlarm>,
     questions: BTreeMap<usize, QuestionResult>,
 }
 
@@ -205,10 +210,12 @@ impl ReportBuilder {
 impl ModelProgress {
     fn observe(&mut self, event: &Event, now_ms: f64) {
         self.last_ms = now_ms;
+        self.cadence.observe(event);
         match event {
             Event::ModelStarted { model } => self.model = Some(model.clone()),
             Event::ModelLoaded { loaded, .. } => {
                 self.load_ms += loaded.load_ms;
+                self.lives.push(self.samples.len());
                 self.loaded = Some((**loaded).clone());
             }
             Event::QuestionStarted { question_id, .. } => self.begun = Some(*question_id),
@@ -218,6 +225,7 @@ impl ModelProgress {
             }
             Event::CleanedUp { record, .. } => self.cleanups.push(record.clone()),
             Event::MemorySampled { sample, .. } => self.samples.push((**sample).clone()),
+            Event::LeakSuspected { alarm, .. } => self.alarm = Some(*alarm),
             Event::WorkerRestarted { .. } => self.restarts += 1,
             Event::ModelFinished { checkpoint_digest, status, reason, .. } => {
                 self.checkpoint_digest.clone_from(checkpoint_digest);
@@ -239,6 +247,11 @@ impl ModelProgress {
             suite: settings.map(|settings| settings.suite.as_str()),
             planned: settings.map_or(0, |settings| settings.questions),
             cleanups: &self.cleanups,
+            gap: self.cadence.most(),
+            samples: &self.samples,
+            lives: &self.lives,
+            alarm: self.alarm,
+            max_growth_bytes: settings.and_then(|settings| settings.max_growth_bytes),
             restarts: self.restarts,
             load_ms: self.load_ms,
             wall_ms: self.last_ms - self.first_ms,

@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
-    Journal, ResultsError, RunReport,
+    Journal, ResultsError, RunReport, Timeline,
     journal::{sync_folder_of, utc_now},
 };
 
 const EVENTS: &str = "events.jsonl";
 const RESULTS: &str = "results.json";
+const MEMORY: &str = "memory.csv";
 const DEBUG_LOG: &str = "debug.log";
 /// Where runs go unless a folder is named.
 const DEFAULT_PARENT: &str = "results";
@@ -85,6 +86,14 @@ impl RunDir {
     /// As [`Journal::create`].
     pub fn create_journal(&self) -> Result<Journal, ResultsError> {
         Journal::create(self.events_path())
+    }
+
+    /// Begins `memory.csv`.
+    ///
+    /// # Errors
+    /// As [`Timeline::create`].
+    pub fn create_timeline(&self) -> Result<Timeline, ResultsError> {
+        Timeline::create(&self.path.join(MEMORY))
     }
 
     /// Writes `results.json`; a reader sees the old report or the new one, whole.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Figures, Outcome, QuestionResult, spread::Spread};
+use super::{Figures, Gap, LeakReport, Outcome, QuestionResult, spread::Spread};
 use crate::{
-    memory::{CleanupRecord, QuestionMemory},
+    memory::{CleanupRecord, MemorySample, QuestionMemory, leak::LeakAlarm},
     vlm::Timings,
 };
 
@@ -28,6 +28,9 @@ pub struct Summary {
     pub prefill_tokens_per_second: Option<f64>,
     /// The allocator's counters over the run.
     pub memory: Option<MemorySummary>,
+    /// Whether memory grows from question to question; `None` if nobody looked.
+    #[serde(default)]
+    pub leak: Option<LeakReport>,
     /// What cleaning up took and gave.
     pub cleanups: CleanupTotals,
     /// Times the worker was replaced.
@@ -121,6 +124,12 @@ pub struct CleanupTotals {
     pub total_ms: f64,
     /// That time as a share of `wall_ms`, in `0..=1`.
     pub share_of_run: Option<f64>,
+    /// Most questions in a row that were asked without one.
+    #[serde(default)]
+    pub most_questions: usize,
+    /// Most images new to the run that were asked about without one.
+    #[serde(default)]
+    pub most_images: usize,
 }
 
 /// What a [`Summary`] is computed from, beside the questions.
@@ -132,6 +141,16 @@ pub struct Course<'a> {
     pub planned: usize,
     /// All clean-ups.
     pub cleanups: &'a [CleanupRecord],
+    /// The most that was asked without one.
+    pub gap: Gap,
+    /// All looks at memory.
+    pub samples: &'a [MemorySample],
+    /// Where among them those of each worker begin.
+    pub lives: &'a [usize],
+    /// The alarm that was raised over them, if one was.
+    pub alarm: Option<LeakAlarm>,
+    /// By how much memory may grow from question to question, in bytes.
+    pub max_growth_bytes: Option<u64>,
     /// Times the worker was replaced.
     pub restarts: usize,
     /// Time to load, restarts included.
@@ -154,7 +173,8 @@ impl Summary {
             decode_tokens_per_second: median(decode_speeds(questions)),
             prefill_tokens_per_second: median(prefill_speeds(questions)),
             memory: MemorySummary::of(questions),
-            cleanups: CleanupTotals::of(course.cleanups, course.wall_ms),
+            leak: LeakReport::of(course),
+            cleanups: CleanupTotals::of(course),
             restarts: course.restarts,
             load_ms: course.load_ms,
             questions_ms: sum(questions.iter().map(|question| question.wall_ms)),
@@ -249,7 +269,8 @@ fn unaccounted(memory: &QuestionMemory) -> i64 {
 }
 
 impl CleanupTotals {
-    fn of(records: &[CleanupRecord], wall_ms: f64) -> Self {
+    fn of(course: Course<'_>) -> Self {
+        let Course { cleanups: records, wall_ms, gap, .. } = course;
         let total_ms = sum(records.iter().map(|record| record.duration_ms));
         Self {
             count: records.len(),
@@ -257,6 +278,8 @@ impl CleanupTotals {
             freed_bytes: records.iter().map(|record| record.freed_bytes).sum(),
             total_ms,
             share_of_run: (wall_ms > 0.0).then(|| total_ms / wall_ms),
+            most_questions: gap.questions,
+            most_images: gap.images,
         }
     }
 }

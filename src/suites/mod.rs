@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod describe;
+pub mod soak;
 pub mod vqa;
 
 use std::{collections::HashMap, path::PathBuf};

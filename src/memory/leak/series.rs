@@ -55,9 +55,9 @@ impl Series {
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Active => "active",
+            Self::Active => "active memory",
             Self::Other => "memory outside MLX",
-            Self::Resident => "resident",
+            Self::Resident => "resident memory",
             Self::Threads => "threads",
             Self::Descriptors => "descriptors",
         }

@@ -53,6 +53,15 @@ fn a_failed_clean_up_and_a_skipped_model_are_warned_of() {
 }
 
 #[test]
+fn an_alarm_is_warned_of_with_its_figures() {
+    let run = example::soaked::leaking_run();
+    let warnings: Vec<_> = run.iter().filter_map(|entry| warning(&entry.event)).collect();
+    let expected = "smolvlm_tiny grows: active memory by 1.0 MB a question (at least 1.0 MB), \
+                    seen before question 60";
+    assert_eq!(warnings, [expected]);
+}
+
+#[test]
 fn a_question_shows_raw_and_extracted_answer_and_what_was_expected() {
     let lines = question_lines(&example::question(3, example::answered(0.3)), 8, 100);
     let expected = [

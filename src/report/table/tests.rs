@@ -66,6 +66,17 @@ fn a_run_of_recall() {
 }
 
 #[test]
+fn a_soak_test_that_stays_flat() {
+    assert_table("table_soak_100", &plain(&example::soaked::soaked_run(), 100));
+    assert_table("table_soak_44", &plain(&example::soaked::soaked_run(), 44));
+}
+
+#[test]
+fn a_soak_test_that_leaks_and_changes_its_answers() {
+    assert_table("table_soak_leak_100", &plain(&example::soaked::leaking_run(), 100));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in 36..120 {
         for run in example::every_suite() {

@@ -10,8 +10,13 @@ use crate::{
 
 /// Memory of `model` as it was looked at before `question`.
 pub(crate) fn sampled(model: &str, question: usize) -> Event {
+    Event::MemorySampled { model: model.to_owned(), sample: Box::new(sample(question)) }
+}
+
+/// What was seen before `question`.
+pub(crate) fn sample(question: usize) -> MemorySample {
     let (active_bytes, cache_bytes, peak_bytes) = (4_200_000, 600_000, 5_000_000);
-    let sample = MemorySample {
+    MemorySample {
         question: Some(question),
         phase: Phase::Idle,
         allocator: MemoryReading { active_bytes, cache_bytes, peak_bytes },
@@ -32,6 +37,5 @@ pub(crate) fn sampled(model: &str, question: usize) -> Event {
         }),
         budget_bytes: 12 << 30,
         level: Level::Normal,
-    };
-    Event::MemorySampled { model: model.to_owned(), sample: Box::new(sample) }
+    }
 }

@@ -114,3 +114,10 @@ fn clean_ups_are_summed_failures_counted_and_their_share_told() {
     let wall_ms = report.models[0].summary.wall_ms;
     assert!(close(totals.share_of_run.unwrap(), 2.5 / wall_ms));
 }
+
+#[test]
+fn the_most_that_was_asked_without_a_clean_up_is_told() {
+    let report = crate::results::RunReport::from_events(&complete_run());
+    let totals = report.models[0].summary.cleanups;
+    assert_eq!((totals.most_questions, totals.most_images), (5, 5));
+}
