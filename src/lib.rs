@@ -64,9 +64,10 @@
 //! - `native/chat_images.rs`, `native/vision_cache.rs`, `native/prefix_cache.rs`, `native/content_hash.rs` — what one question leaves for the next
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
+//! - `native/plan/mod.rs`, `native/plan/activations.rs`, `native/plan/numerics.rs` — what a checkpoint will need of memory
 //! - `native/nn/product.rs` — products of matrices on each backend
 //! - `native/models/mod.rs`, `native/models/architecture.rs` — what a family is and what all families share
-//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs`, `native/models/names.rs` — their networks and the names of their tensors
+//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs`, `native/models/names.rs`, `native/models/outline.rs` — their networks and the names of their tensors
 //! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
 //! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/rope_config.rs`, `native/models/vision_config.rs` — config.json
 //! - `native/models/llava/mod.rs`, `native/models/llava/config.rs`, `native/models/llava/network.rs` — LLaVA 1.5 and LLaVA-NeXT
