@@ -77,7 +77,12 @@
 //!
 //! Memory discipline:
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
-//! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
+//! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/device.rs`, `memory/budget.rs`, `memory/size.rs` — MLX's allocator, its device, what may be used
+//! - `memory/signals.rs`, `memory/scripted_signals.rs`, `memory/system.rs` — what the process and the machine say
+//! - `memory/platform/mod.rs`, `memory/platform/linux.rs`, `memory/platform/linux/control_group.rs`, `memory/platform/macos.rs` — where Linux and macOS differ
+//! - `memory/pressure.rs`, `memory/pressure/swap.rs`, `memory/watch.rs` — how short memory is, looked at once a second
+//! - `memory/simulated/mod.rs`, `memory/simulated/state.rs`, `memory/simulated/pool.rs`, `memory/simulated/profile.rs`, `memory/simulated/footprint.rs`, `memory/simulated/error.rs` — its rules for the CPU, Metal and CUDA, to try them anywhere
+//! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
 //! - `memory/forecast.rs`, `memory/admission.rs` — what a question will need, whether it is computed
 //! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
 //!

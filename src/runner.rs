@@ -14,14 +14,14 @@ use std::{
 use self::ending::{conclude, restart_reason, unreadable};
 use crate::{
     backend::registry::ResolvedModel,
-    memory::{CleanupReason, Step, StepCounter},
+    memory::{CleanupReason, Level, Step, StepCounter},
     results::{
         Event, ModelStatus, ModelUnderTest, Outcome, Provenance, QuestionResult, Recorder,
         ResultsError, RunSettings, RunStatus, checkpoint_digest, sha256_file,
     },
     suites::{Item, Prompt, Replies, Suite, asking_order},
     worker::{
-        Exchange, StartError, WorkerProcess,
+        Exchange, StartError, Told, WorkerProcess,
         protocol::{self, Load},
     },
 };
@@ -222,6 +222,8 @@ impl<'a> ModelRun<'a> {
             path: path.to_owned(),
             options: settings.load,
             cleanup: settings.cleanup,
+            limits: settings.limits,
+            level: Level::Normal,
         };
         let limit = Duration::from_millis(settings.load_limit_ms);
         match WorkerProcess::start(&self.plan.program, &self.plan.log, &load, limit, self.interrupt)
@@ -263,17 +265,21 @@ impl<'a> ModelRun<'a> {
         let Some(worker) = &mut self.worker else { return Ok(true) };
         let asked = protocol::Question { id: item.id, step, chat, options, stream: false };
         let limit = Duration::from_millis(self.plan.settings.question_limit_ms);
-        let answer = worker.ask(&asked, limit, self.interrupt, &mut |_| ());
-        for record in answer.cleanups {
-            self.recorder.record(Event::CleanedUp { model: model.clone(), record })?;
-        }
+        let mut kept = Ok(());
+        let recorder = &mut *self.recorder;
+        let exchange = worker.ask(&asked, limit, self.interrupt, &mut |told| {
+            if kept.is_ok() {
+                kept = keep(recorder, &model, told);
+            }
+        });
+        kept?;
         let (ended_worker, interrupted) =
-            (answer.exchange.ended_worker(), answer.exchange == Exchange::Interrupted);
+            (exchange.ended_worker(), exchange == Exchange::Interrupted);
         if interrupted {
             return Ok(false);
         }
         let suffix = &self.planned.prompt_suffix;
-        conclude(suite, index, suffix, answer.exchange, &mut self.replies, &mut result);
+        conclude(suite, index, suffix, exchange, &mut self.replies, &mut result);
         if ended_worker {
             self.worker = None;
             self.death = Some(restart_reason(&result.outcome));
@@ -349,5 +355,15 @@ impl<'a> ModelRun<'a> {
             revision: manifest.revision.clone(),
             path: path.to_string_lossy().into_owned(),
         }
+    }
+}
+
+/// Puts what a worker tells into the record.
+fn keep(recorder: &mut Recorder, model: &str, told: Told) -> Result<(), ResultsError> {
+    let model = model.to_owned();
+    match told {
+        Told::Text(_) => Ok(()),
+        Told::CleanedUp(record) => recorder.record(Event::CleanedUp { model, record }),
+        Told::Sampled(sample) => recorder.record(Event::MemorySampled { model, sample }),
     }
 }

@@ -54,7 +54,8 @@ fn json_has_every_documented_field() {
     }
     assert_eq!(answer["finish_reason"], "length");
     let usage = json!({
-        "prompt_tokens": 139, "image_tokens": 117, "cached_tokens": 0, "completion_tokens": 12
+        "prompt_tokens": 139, "image_tokens": 117, "cached_tokens": 0, "completion_tokens": 12,
+        "prefill_chunk": 512
     });
     assert_eq!(keys(&answer["usage"]), keys(&usage));
     assert_eq!(answer["usage"]["prompt_tokens"], 139);

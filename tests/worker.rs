@@ -14,10 +14,10 @@ use std::{
 
 use vlm_test::{
     backend::manifest::{BackendKind, Manifest},
-    memory::{CleanupReason, CleanupSchedule, Step},
+    memory::{CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, Step},
     vlm::{Chat, GenerationOptions, LoadOptions, Loaded, Message, ModelError},
     worker::{
-        Answer, Exchange, StartError, WorkerProcess,
+        Exchange, StartError, Told, WorkerProcess,
         protocol::{Load, Question},
     },
 };
@@ -25,6 +25,24 @@ use vlm_test::{
 /// Far longer than anything here takes; a test that waits it out fails.
 const AMPLE: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(300);
+
+/// What came of one question.
+#[derive(Debug)]
+struct Answer {
+    cleanups: Vec<CleanupRecord>,
+    pieces: String,
+    exchange: Exchange,
+}
+
+fn put(worker: &mut WorkerProcess, asked: &Question, limit: Duration, calm: &AtomicBool) -> Answer {
+    let (mut cleanups, mut pieces) = (Vec::new(), String::new());
+    let exchange = worker.ask(asked, limit, calm, &mut |told| match told {
+        Told::Text(piece) => pieces += &piece,
+        Told::CleanedUp(record) => cleanups.push(record),
+        Told::Sampled(_) => {}
+    });
+    Answer { cleanups, pieces, exchange }
+}
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -51,7 +69,7 @@ impl Bench {
     }
 
     fn ask(&self, worker: &mut WorkerProcess, number: usize, deadline: Duration) -> Answer {
-        worker.ask(&question(number), deadline, &self.calm, &mut |_| {})
+        put(worker, &question(number), deadline, &self.calm)
     }
 }
 
@@ -64,7 +82,14 @@ fn start(
     let manifest = Manifest { backend: BackendKind::Scripted, ..Manifest::of_checkpoint("fake") };
     let cleanup = CleanupSchedule::every_questions(5);
     let options = LoadOptions::default();
-    let load = Load { manifest, path: script.to_owned(), options, cleanup };
+    let load = Load {
+        manifest,
+        path: script.to_owned(),
+        options,
+        cleanup,
+        limits: MemoryLimits::default(),
+        level: Level::Normal,
+    };
     WorkerProcess::start(Path::new(env!("CARGO_BIN_EXE_vlm-test")), log, &load, deadline, interrupt)
 }
 
@@ -109,10 +134,8 @@ fn questions_are_answered_in_turn_with_their_clean_ups_and_pieces() {
     let (mut worker, loaded) = bench.start(AMPLE).unwrap();
     assert_eq!(loaded.model_type, "scripted");
     for number in 1..=11 {
-        let mut pieces = String::new();
-        let answer =
-            worker.ask(&question(number), AMPLE, &bench.calm, &mut |piece| pieces += piece);
-        assert_eq!((text(&answer), pieces.as_str()), ("a red dot", "a red dot"));
+        let answer = bench.ask(&mut worker, number, AMPLE);
+        assert_eq!((text(&answer), answer.pieces.as_str()), ("a red dot", "a red dot"));
         let before: Vec<_> = answer.cleanups.iter().map(|it| it.before_question).collect();
         let expected = if [6, 11].contains(&number) { vec![Some(number)] } else { vec![] };
         assert_eq!(before, expected);
@@ -140,7 +163,7 @@ fn a_large_conversation_passes_through() {
     let mut worker = bench.worker();
     let mut large = question(1);
     large.chat.messages.insert(0, Message::user([], "x".repeat(5_000_000)));
-    let answer = worker.ask(&large, AMPLE, &bench.calm, &mut |_| {});
+    let answer = put(&mut worker, &large, AMPLE, &bench.calm);
     assert_eq!(text(&answer), "ok");
 }
 
@@ -278,6 +301,8 @@ fn start_program(bench: &Bench, program: &Path) -> StartError {
         path: PathBuf::new(),
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
+        level: Level::Normal,
     };
     WorkerProcess::start(program, &bench.log(), &load, AMPLE, &bench.calm).unwrap_err()
 }
@@ -338,6 +363,8 @@ fn native_worker(log: &Path, calm: &AtomicBool) -> (WorkerProcess, impl Fn(usize
         path: root.join("models/smolvlm_tiny"),
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
+        level: Level::Normal,
     };
     let program = Path::new(env!("CARGO_BIN_EXE_vlm-test"));
     let (worker, _) = WorkerProcess::start(program, log, &load, AMPLE, calm).unwrap();
@@ -356,10 +383,12 @@ fn under_pressure_caches_are_given_up_to_the_last_byte_and_no_answer_changes() {
     let folder = tempfile::tempdir().unwrap();
     let (log, calm) = (folder.path().join("log"), AtomicBool::new(false));
     let (mut worker, about_it) = native_worker(&log, &calm);
-    let ask = |worker: &mut WorkerProcess, number| match worker
-        .ask(&about_it(number), AMPLE, &calm, &mut |_| {})
-        .exchange
-    {
+    let ask = |worker: &mut WorkerProcess, number| match worker.ask(
+        &about_it(number),
+        AMPLE,
+        &calm,
+        &mut |_| {},
+    ) {
         Exchange::Answered { generation, memory } => (generation, memory),
         other => panic!("{other:?}"),
     };

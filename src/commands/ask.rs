@@ -14,14 +14,14 @@ use crate::{
     backend::registry::Registry,
     cli::AskArgs,
     error::{CommandError, ExitStatus},
-    memory::{CleanupSchedule, QuestionMemory, StepCounter},
+    memory::{CleanupSchedule, Level, MemoryLimits, QuestionMemory, StepCounter},
     report::{ConsoleOptions, answer, console, json as render},
     vlm::{
         Chat, Content, FinishReason, Generation, GenerationOptions, Message, Timings, TokenLogprob,
         Usage,
     },
     worker::{
-        Exchange, WorkerProcess,
+        Exchange, Told, WorkerProcess,
         protocol::{Load, Question},
     },
 };
@@ -56,6 +56,8 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
         manifest: model.manifest,
         options: args.load.options(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
+        level: Level::Normal,
     };
     let name = load.manifest.name.clone();
     let log = tempfile::NamedTempFile::new().map_err(|error| {
@@ -82,14 +84,14 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
         stream: !args.json,
     };
     let mut streamed = Ok(());
-    let answer =
-        worker.ask(&question, Duration::from_secs(args.timeout as u64), interrupt, &mut |piece| {
-            if streamed.is_ok() {
-                streamed = console::print_piece(piece);
-            }
-        });
+    let limit = Duration::from_secs(args.timeout as u64);
+    let exchange = worker.ask(&question, limit, interrupt, &mut |told| {
+        if let (Told::Text(piece), Ok(())) = (told, &streamed) {
+            streamed = console::print_piece(&piece);
+        }
+    });
     streamed?;
-    let (generation, memory) = answered(answer.exchange)?;
+    let (generation, memory) = answered(exchange)?;
     worker.stop();
     show(args, &name, &generation, memory)?;
     Ok(ExitStatus::Pass)
@@ -130,6 +132,10 @@ fn answered(exchange: Exchange) -> Result<(Generation, QuestionMemory), CommandE
         Exchange::TimedOut { limit } => {
             Err(failed(format!("no answer within {} s", limit.as_secs()))
                 .hint("allow more with --timeout"))
+        }
+        Exchange::RestartWanted(_) => {
+            Err(failed("memory is too short for the question".to_owned())
+                .hint("close other programs, or show a smaller image"))
         }
         Exchange::Crashed(death) => Err(failed(format!("the model's process died: {death}"))),
         Exchange::Interrupted => Err(CommandError::new(ExitStatus::Interrupted, "interrupted")),

@@ -5,7 +5,8 @@ pub mod context;
 pub mod describe;
 mod fetch;
 mod find_dataset;
-pub mod models;
+pub mod memory;
+mod models;
 mod pull;
 mod suite_run;
 pub mod vqa;
@@ -38,6 +39,7 @@ const LOAD_LIMIT: Duration = Duration::from_mins(15);
 pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Vqa(args) => vqa::run(args),
+        Command::Memory(args) => memory::run(args),
         Command::Context(args) => context::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Ask(args) => ask::run(args),

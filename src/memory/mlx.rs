@@ -10,7 +10,7 @@ use std::{
 
 use mlx_rs::{Device, DeviceType, Stream, error::Exception, memory};
 
-use super::{Allocator, MemoryError, MemoryReading};
+use super::{Allocator, DeviceMemory, MemoryError, MemoryReading, device::device_memory};
 
 /// The allocator of this process's MLX. Its barrier waits for the calling thread's
 /// default streams, so one thread does all the work of a model.
@@ -59,6 +59,10 @@ impl MlxAllocator {
 }
 
 impl Allocator for MlxAllocator {
+    fn device(&self) -> DeviceMemory {
+        device_memory()
+    }
+
     fn reading(&self) -> Result<MemoryReading, MemoryError> {
         let active = memory::active_memory().map_err(failed("reading the active memory"))?;
         let cache = memory::cache_memory().map_err(failed("reading the cached memory"))?;

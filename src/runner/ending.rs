@@ -37,6 +37,9 @@ pub(super) fn conclude(
             outcome
         }
         Exchange::Failed { error, .. } => failed(error),
+        Exchange::RestartWanted(_) => {
+            Outcome::Skipped { reason: "not begun: memory is short".to_owned() }
+        }
         Exchange::TimedOut { limit } => Outcome::TimedOut { limit_ms: limit.as_millis() as u64 },
         Exchange::Crashed(death) => Outcome::Crashed {
             signal: death.signal,

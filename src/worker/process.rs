@@ -25,7 +25,7 @@ use super::{
     protocol::{Ask, Load, Question, Reply},
 };
 use crate::{
-    memory::{CleanupReason, CleanupRecord, QuestionMemory},
+    memory::{CleanupReason, CleanupRecord, MemorySample, QuestionMemory},
     vlm::{Generation, Loaded, ModelError},
 };
 
@@ -85,13 +85,15 @@ pub enum StartError {
     Interrupted,
 }
 
-/// What came of one question.
+/// What a worker tells while it is busy.
 #[derive(Debug)]
-pub struct Answer {
-    /// Clean-ups the worker made before it.
-    pub cleanups: Vec<CleanupRecord>,
-    /// How it ended.
-    pub exchange: Exchange,
+pub enum Told {
+    /// A piece of the answer, if the question asks for them.
+    Text(String),
+    /// A clean-up it made.
+    CleanedUp(CleanupRecord),
+    /// What its memory looks like.
+    Sampled(Box<MemorySample>),
 }
 
 /// How one question ended.
@@ -116,6 +118,8 @@ pub enum Exchange {
         /// The time it had.
         limit: Duration,
     },
+    /// Not begun: the worker ended because memory is short, and asks for another one.
+    RestartWanted(Box<MemorySample>),
     /// With the worker's death.
     Crashed(Death),
     /// By the user; the worker is gone.
@@ -128,7 +132,10 @@ impl Exchange {
         match self {
             Self::Answered { .. } => false,
             Self::Failed { worker_ended, .. } => *worker_ended,
-            Self::TimedOut { .. } | Self::Crashed(_) | Self::Interrupted => true,
+            Self::RestartWanted(_)
+            | Self::TimedOut { .. }
+            | Self::Crashed(_)
+            | Self::Interrupted => true,
         }
     }
 }
@@ -205,20 +212,18 @@ impl WorkerProcess {
         self.child.id()
     }
 
-    /// Asks one question and waits for its end, at most for `deadline`. `on_text` gets
-    /// the pieces of the answer if the question asks for them. A rise of `interrupt`
-    /// gives up within a moment. After an exchange that [ended the
+    /// Asks one question and waits for its end, at most for `deadline`. `told` gets what the
+    /// worker tells meanwhile, at once. A rise of `interrupt` gives up within a moment. After an exchange that [ended the
     /// worker](Exchange::ended_worker) this worker only says that it crashed.
     pub fn ask(
         &mut self,
         question: &Question,
         deadline: Duration,
         interrupt: &AtomicBool,
-        on_text: &mut dyn FnMut(&str),
-    ) -> Answer {
+        told: &mut dyn FnMut(Told),
+    ) -> Exchange {
         self.pipes.send(Ask::Question(Box::new(question.clone())));
         let until = Instant::now() + deadline;
-        let mut cleanups = Vec::new();
         loop {
             let exchange = match self.next_reply(until, interrupt) {
                 Incoming::Reply(Reply::Answered { id, generation, memory })
@@ -229,12 +234,19 @@ impl WorkerProcess {
                 Incoming::Reply(Reply::Failed { id, error, worker_ends }) if id == question.id => {
                     Exchange::Failed { error, worker_ended: worker_ends }
                 }
+                Incoming::Reply(Reply::RestartWanted { id, sample }) if id == question.id => {
+                    Exchange::RestartWanted(sample)
+                }
                 Incoming::Reply(Reply::Text { id, piece }) if id == question.id => {
-                    on_text(&piece);
+                    told(Told::Text(piece));
+                    continue;
+                }
+                Incoming::Reply(Reply::Sampled(sample)) => {
+                    told(Told::Sampled(sample));
                     continue;
                 }
                 Incoming::Reply(Reply::CleanedUp(record)) => {
-                    cleanups.push(record);
+                    told(Told::CleanedUp(record));
                     continue;
                 }
                 Incoming::Reply(reply) => {
@@ -248,7 +260,7 @@ impl WorkerProcess {
             if exchange.ended_worker() {
                 self.end();
             }
-            return Answer { cleanups, exchange };
+            return exchange;
         }
     }
 
@@ -260,6 +272,7 @@ impl WorkerProcess {
         loop {
             match self.next_reply(until, &never) {
                 Incoming::Reply(Reply::CleanedUp(record)) => return Some(record),
+                Incoming::Reply(Reply::NothingToCleanUp) => return None,
                 Incoming::Reply(_) => {}
                 Incoming::Ended | Incoming::TimedOut | Incoming::Interrupted => return None,
             }

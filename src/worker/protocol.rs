@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::manifest::Manifest,
-    memory::{CleanupReason, CleanupRecord, CleanupSchedule, MemorySample, QuestionMemory, Step},
+    memory::{
+        CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, MemorySample,
+        QuestionMemory, Step,
+    },
     vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError},
 };
 
@@ -41,6 +44,12 @@ pub struct Load {
     pub options: LoadOptions,
     /// When the worker cleans up by itself.
     pub cleanup: CleanupSchedule,
+    /// What may be used of the memory.
+    #[serde(default)]
+    pub limits: MemoryLimits,
+    /// How short memory is when it starts: what the last worker left of it.
+    #[serde(default)]
+    pub level: Level,
 }
 
 /// One question for the loaded model.
@@ -81,6 +90,8 @@ pub enum Reply {
     Sampled(Box<MemorySample>),
     /// A clean-up the schedule or the runner asked for.
     CleanedUp(CleanupRecord),
+    /// The model computes elsewhere: there is nothing to clean up.
+    NothingToCleanUp,
     /// The answer, after the barrier that makes it count.
     Answered {
         /// The question.
@@ -89,6 +100,14 @@ pub enum Reply {
         generation: Box<Generation>,
         /// What it cost.
         memory: QuestionMemory,
+    },
+    /// Memory is so short that only a new worker helps: this one ends, the question has not
+    /// been begun.
+    RestartWanted {
+        /// The question.
+        id: u64,
+        /// What it saw.
+        sample: Box<MemorySample>,
     },
     /// This question has no answer.
     Failed {

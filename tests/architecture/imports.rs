@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("runner", &["vlm", "suites", "worker", "results", "memory", "backend"]),
     ("report", &["results", "scoring", "vlm", "memory", "backend::hub::PullEvent"]),
     ("error", &["*"]),
-    ("cli", &["vlm", "scoring"]),
+    ("cli", &["vlm", "scoring", "memory"]),
     ("commands", &["*"]),
 ];
 
