@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and which values make sense.
 
 mod memory_args;
+mod plan_args;
 
 use std::path::PathBuf;
 
@@ -11,7 +12,10 @@ use crate::{
     vlm::{LoadOptions, Precision},
 };
 
-pub use self::memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy};
+pub use self::{
+    memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy},
+    plan_args::PlanArgs,
+};
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
 /// scores, flat memory.
@@ -32,6 +36,7 @@ const AFTER_HELP: &str = "Examples:
   vlm-test context --models smolvlm                what it still knows of an image after a talk
   vlm-test describe --images photos                have every image of a folder described
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
+  vlm-test plan --models llava --image-size 1024x768   what it needs of memory, and what fits
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
 
@@ -56,6 +61,8 @@ pub enum Command {
     /// List the known models: where their weights are, their size, whether they run here;
     /// or fetch them
     Models(ModelsArgs),
+    /// Say what models will need of memory before any is loaded, and what fits this machine
+    Plan(PlanArgs),
     /// Serve one model to the process that started this one
     #[command(hide = true)]
     Worker,

@@ -2,8 +2,12 @@
 
 mod activations;
 mod numerics;
+mod planned;
+mod weights;
 
 pub use self::{
     activations::{Activations, Work},
     numerics::Numerics,
+    planned::{PlannedBytes, PlannedModel, PlannedPrompt, PlannedQuestion},
+    weights::{Form, WeightPlan},
 };
