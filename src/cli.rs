@@ -2,6 +2,7 @@
 
 mod memory_args;
 mod soak;
+mod plan_args;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,6 +16,7 @@ use crate::{
 pub use self::{
     memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy},
     soak::SoakArgs,
+    plan_args::PlanArgs,
 };
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
@@ -37,6 +39,7 @@ const AFTER_HELP: &str = "Examples:
   vlm-test describe --images photos                have every image of a folder described
   vlm-test soak --questions 10000                  whether a long run stays flat
   vlm-test ask --model smolvlm --image cat.jpg \"What is on the sofa?\"
+  vlm-test plan --models llava --image-size 1024x768   what it needs of memory, and what fits
   vlm-test models                                  what is known and what can run here
   vlm-test models pull smolvlm                     fetch its weights now, not at its first use
 
@@ -63,6 +66,8 @@ pub enum Command {
     /// List the known models: where their weights are, their size, whether they run here;
     /// or fetch them
     Models(ModelsArgs),
+    /// Say what models will need of memory before any is loaded, and what fits this machine
+    Plan(PlanArgs),
     /// Serve one model to the process that started this one
     #[command(hide = true)]
     Worker,

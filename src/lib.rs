@@ -17,8 +17,8 @@
 //! against a table of who may know whom (`tests/architecture`).
 //!
 //! From the command line to an exit status:
-//! - `main.rs`, `cli.rs`, `cli/soak.rs`, `error.rs` — arguments, exit statuses, what a user is told
-//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/context/recall.rs`, `commands/describe.rs`, `commands/soak.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/pull.rs` — one file a subcommand
+//! - `main.rs`, `cli.rs`, `cli/memory_args.rs`, `cli/plan_args.rs`, `cli/soak.rs`, `error.rs` — arguments, exit statuses, what a user is told
+//! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/context/recall.rs`, `commands/describe.rs`, `commands/soak.rs`, `commands/memory.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/plan.rs`, `commands/pull.rs` — one file a subcommand
 //! - `commands/suite_run.rs`, `commands/find_dataset.rs`, `commands/fetch.rs` — what they have in common
 //! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests
 //!
@@ -43,7 +43,7 @@
 //!
 //! Who answers:
 //! - `backend/mod.rs`, `backend/manifest.rs`, `backend/registry.rs`, `backend/registry_error.rs`, `backend/resolved.rs` — models by name, opened
-//! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs`, `backend/footprint.rs` — where checkpoints lie, what they need
+//! - `backend/checkpoint_folder.rs`, `backend/hub_cache.rs` — where checkpoints lie
 //! - `backend/hub/mod.rs`, `backend/hub/settings.rs`, `backend/hub/error.rs`, `backend/hub/event.rs` — checkpoints from the hub
 //! - `backend/hub/client.rs`, `backend/hub/refusal.rs`, `backend/hub/patience.rs` — requests, what a failure means, when to try again
 //! - `backend/hub/listing.rs`, `backend/hub/transfer.rs`, `backend/hub/checksum.rs`, `backend/hub/store.rs` — files, verified, into the cache
@@ -64,9 +64,10 @@
 //! - `native/chat_images.rs`, `native/vision_cache.rs`, `native/prefix_cache.rs`, `native/content_hash.rs` — what one question leaves for the next
 //! - `native/nn/mod.rs`, `native/nn/linear.rs`, `native/nn/embedding.rs`, `native/nn/norm.rs`, `native/nn/activation.rs` — layers, dense or quantised
 //! - `native/nn/attention.rs`, `native/nn/kv_cache.rs`, `native/nn/rope.rs`, `native/nn/vit.rs` — attention, its cache and positions, the vision encoder
+//! - `native/plan/mod.rs`, `native/plan/activations.rs`, `native/plan/numerics.rs`, `native/plan/weights.rs`, `native/plan/planned.rs` — what a checkpoint will need of memory
 //! - `native/nn/product.rs` — products of matrices on each backend
 //! - `native/models/mod.rs`, `native/models/architecture.rs` — what a family is and what all families share
-//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs`, `native/models/names.rs` — their networks and the names of their tensors
+//! - `native/models/decoder.rs`, `native/models/clip.rs`, `native/models/siglip.rs`, `native/models/frames.rs`, `native/models/names.rs`, `native/models/outline.rs` — their networks and the names of their tensors
 //! - `native/models/text_side.rs`, `native/models/prompt.rs` — chats as prompts
 //! - `native/models/config_fields.rs`, `native/models/text_config.rs`, `native/models/rope_config.rs`, `native/models/vision_config.rs` — config.json
 //! - `native/models/llava/mod.rs`, `native/models/llava/config.rs`, `native/models/llava/network.rs` — LLaVA 1.5 and LLaVA-NeXT
@@ -96,10 +97,10 @@
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come
 //! - `results/report.rs`, `results/summary.rs`, `results/spread.rs`, `results/provenance.rs` — results.json, rebuilt from events
-//! - `results/timeline.rs`, `results/cadence.rs`, `results/leak.rs` — the course of memory: memory.csv, gaps between clean-ups, growth
+//! - `results/timeline.rs`, `results/cadence.rs`, `results/leak.rs`, `results/policies.rs` — the course of memory: memory.csv, gaps between clean-ups, growth; policies compared
 //! - `results/figures.rs`, `results/vqa_figures.rs`, `results/describe_figures.rs`, `results/description.rs`, `results/context.rs`, `results/comparison.rs`, `results/recall.rs`, `results/soak.rs`, `results/evidence.rs` — what a suite measures
 //! - `report/mod.rs`, `report/console.rs`, `report/live.rs` — the terminal
-//! - `report/table.rs`, `report/overview.rs`, `report/outcomes.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/recall.rs`, `report/soak.rs`, `report/leak.rs`, `report/models.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
+//! - `report/table.rs`, `report/overview.rs`, `report/outcomes.rs`, `report/vqa.rs`, `report/describe.rs`, `report/context.rs`, `report/recall.rs`, `report/soak.rs`, `report/leak.rs`, `report/policies.rs`, `report/models.rs`, `report/plan.rs`, `report/download.rs`, `report/answer.rs`, `report/problem.rs`, `report/json.rs` — what is rendered
 //! - `report/layout.rs`, `report/text.rs`, `report/units.rs` — how it is laid out
 
 pub mod backend;

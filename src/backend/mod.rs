@@ -1,7 +1,6 @@
 //! Who answers: finds the model that a name means and opens it.
 
 pub mod checkpoint_folder;
-pub mod footprint;
 pub mod hub;
 pub mod hub_cache;
 pub mod manifest;

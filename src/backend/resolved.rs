@@ -1,18 +1,22 @@
 //! A model that a name means: what is known of it and where it lies on this machine.
 
-use std::{borrow::Cow, fs, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{
     checkpoint_folder::{CheckpointFolder, check_built},
-    footprint::Footprint,
     hub::HubModel,
     hub_cache::commit_of_snapshot,
     manifest::{BackendKind, Manifest},
     registry_error::RegistryError,
 };
-use crate::embedded::EmbeddedFolder;
-
-const CONFIG: &str = "config.json";
+use crate::{
+    embedded::EmbeddedFolder,
+    native::{
+        nn::product::on_cpu,
+        plan::{Form, PlannedModel, PlannedQuestion},
+    },
+    vlm::LoadOptions,
+};
 
 /// Where a model lies.
 #[derive(Debug, Clone)]
@@ -90,22 +94,22 @@ impl ResolvedModel {
         }
     }
 
-    /// What it needs in memory to answer; `None` where nothing is known of it.
-    pub fn footprint(&self) -> Option<Footprint> {
-        let config = match &self.location {
-            Location::Present(path) => fs::read(path.join(CONFIG)).ok().map(Cow::Owned),
-            Location::Embedded(folder) => {
-                let config = folder.files.iter().find(|(name, _)| *name == CONFIG);
-                config.map(|(_, bytes)| Cow::Borrowed(*bytes))
-            }
+    /// Estimate of the memory in bytes that it needs to answer a question about a photo: planned
+    /// from its files where they lie here, else a quarter more than its weights; `None` where
+    /// nothing is known of it.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let folder = match &self.location {
+            Location::Present(path) => Some(path.clone()),
+            Location::Embedded(folder) => folder.unpack().ok(),
             Location::Missing { .. } => None,
         };
-        let config = config.and_then(|text| serde_json::from_slice(&text).ok());
-        let weights = self.weight_bytes()?;
-        Some(config.map_or_else(
-            || Footprint::of_weights(weights),
-            |config| Footprint::estimate(&config, weights),
-        ))
+        let planned = || {
+            let (options, question) = (LoadOptions::default(), PlannedQuestion::default());
+            let model = PlannedModel::open(&folder?, &options, on_cpu()).ok()?;
+            let prompt = model.prompt(&question).ok()?;
+            Some(model.bytes(&prompt, question.max_tokens, Form::Stored).peak_bytes)
+        };
+        planned().or_else(|| self.weight_bytes().map(|weights| weights.saturating_add(weights / 4)))
     }
 
     /// Makes sure that the model can be run and returns where it lies, unpacking it from

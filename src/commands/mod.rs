@@ -7,6 +7,7 @@ mod fetch;
 mod find_dataset;
 pub mod memory;
 mod models;
+mod plan;
 mod pull;
 pub mod soak;
 mod suite_run;
@@ -42,6 +43,7 @@ pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
         Command::Soak(args) => soak::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Models(args) => models::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Worker => crate::worker::run()
             .map(|()| ExitStatus::Pass)
             .map_err(|error| CommandError::new(ExitStatus::Internal, error)),

@@ -1,11 +1,10 @@
 //! `vlm-test models`: what is known, where it is, whether it can run here.
 
-use super::pull;
+use super::{plan, pull};
 use crate::{
     backend::registry::{Location, Registry, ResolvedModel},
     cli::{ModelsAction, ModelsArgs},
     error::{CommandError, ExitStatus},
-    memory::SystemMemory,
     report::{ModelRow, Problem, console, json, models},
 };
 
@@ -19,8 +18,8 @@ pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
         return pull::run(args);
     }
     let registry = Registry::load()?;
-    let memory = SystemMemory::now().map(|system| system.total_bytes);
-    let rows: Vec<ModelRow> = registry.models().map(|model| row(&model, memory)).collect();
+    let budget = plan::machine(None).budget_bytes;
+    let rows: Vec<ModelRow> = registry.models().map(|model| row(&model, budget)).collect();
     let text = if args.json {
         json::pretty(&rows)?
     } else {
@@ -33,9 +32,9 @@ pub fn run(args: &ModelsArgs) -> Result<ExitStatus, CommandError> {
     Ok(ExitStatus::Pass)
 }
 
-fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
-    let footprint = model.footprint();
-    let fits = footprint.zip(memory).map(|(footprint, memory)| footprint.fits(memory));
+fn row(model: &ResolvedModel, budget: u64) -> ModelRow {
+    let memory_bytes = model.memory_bytes();
+    let fits = memory_bytes.map(|bytes| bytes <= budget);
     let status = status(model, fits);
     let place = match &model.location {
         Location::Present(path) => path.to_string_lossy().into_owned(),
@@ -51,7 +50,7 @@ fn row(model: &ResolvedModel, memory: Option<u64>) -> ModelRow {
         commit: model.commit(),
         size_on_disk: model.size_on_disk(),
         weight_bytes: model.weight_bytes(),
-        memory_bytes: footprint.map(|footprint| footprint.total()),
+        memory_bytes,
         fits,
         runnable: status.is_ok(),
         status: status.as_ref().map_or_else(|unfit| unfit.word, |()| "ready").to_owned(),

@@ -84,11 +84,13 @@ impl ChatImages {
             .collect()
     }
 
-    /// Frames of those of these images whose features still have to be computed.
-    pub fn frames_of_new(&self, contents: &HashSet<ContentHash>) -> usize {
+    /// The frames of each of these images whose features still have to be computed.
+    pub fn frames_of_new(&self, contents: &HashSet<ContentHash>) -> impl Iterator<Item = usize> {
         let images = contents.iter().filter_map(|content| self.images.get(content));
-        let new = images.filter(|image| matches!(image, Image::New(_)));
-        new.map(|image| image.layout().frames).sum()
+        images.filter_map(|image| match image {
+            Image::Seen(_) => None,
+            Image::New(image) => Some(image.layout.frames),
+        })
     }
 
     /// The features of `needed`, one image encoded after the other in the order of the chat;

@@ -15,6 +15,7 @@ mod model;
 pub mod models;
 pub mod need;
 pub mod nn;
+pub mod plan;
 pub mod prefill;
 pub mod prefix_cache;
 pub mod safetensors_header;

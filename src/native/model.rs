@@ -17,9 +17,12 @@ use super::{
     content_hash::ContentHash,
     generate::{self, Generated, Tokens},
     image_processor::{ImageError, ImageLayout},
-    models::{self, Architecture, PromptError, decoder::DecoderCache, prompt::TokenizedChat},
+    models::{
+        self, Architecture, NetworkShape, PromptError, decoder::DecoderCache, prompt::TokenizedChat,
+    },
     need::Sequences,
-    nn::kv_cache::capacity,
+    nn::{kv_cache::capacity, product::on_cpu},
+    plan::{Activations, Numerics, Work},
     prefill::Prompt,
     prefix_cache::PrefixCache,
     segments::{self, PREFILL_CHUNK, Segment},
@@ -54,6 +57,8 @@ pub struct NativeModel {
     chunk: usize,
     /// Bytes of the smallest cache of keys and values.
     smallest_cache_bytes: u64,
+    shape: NetworkShape,
+    numerics: Numerics,
 }
 
 impl NativeModel {
@@ -71,6 +76,14 @@ impl NativeModel {
         let smallest_cache_bytes = architecture.smallest_cache_bytes().map_err(|error| {
             WeightsError::Read { path: folder.to_owned(), message: error.what().to_owned() }
         })?;
+        let shape = models::outline(&checkpoint, options)?.shape;
+        // What of the smallest cache is not shape is precision.
+        let smallest_numbers = shape.text.kv_bytes(1, 1).max(1);
+        let numerics = Numerics {
+            number_bytes: smallest_cache_bytes / smallest_numbers,
+            packed: checkpoint.quantization.is_some(),
+            on_cpu: on_cpu(),
+        };
         Ok(Self {
             opening: answer_opening(&architecture, &stop),
             architecture,
@@ -83,6 +96,8 @@ impl NativeModel {
             prefix: PrefixCache::default(),
             chunk: PREFILL_CHUNK,
             smallest_cache_bytes,
+            shape,
+            numerics,
         })
     }
 
@@ -262,15 +277,25 @@ impl NativeModel {
         let reuses = shared > 0 && self.prefix.fits(sequences.first_capacity());
         let positions = sequences.allocated(&self.architecture, reuses);
         let further = sequences.max_tokens.max(sequences.longest_candidate);
+        let needed = self.needed(segments, further);
+        let image_tokens = segments.iter().map(Segment::image_positions).sum();
+        let frames = images.frames_of_new(&needed).max().unwrap_or_default();
+        let pieces = segments::pieces(segments).skip(shared).collect();
+        let work = Work { frames, image_tokens, pieces };
+        let activations = Activations::of(&self.shape, self.numerics, &work);
+        let kv_bytes = self.smallest_cache_bytes * (positions / capacity(1)) as u64;
+        // Keys and values of one layer are two arrays.
+        let layer_bytes = kv_bytes / (2 * self.shape.text.num_hidden_layers.max(1)) as u64;
         Need {
             prompt_tokens: sequences.prompt,
-            image_tokens: segments.iter().map(Segment::image_positions).sum(),
+            image_tokens,
             run_tokens: sequences.prompt - held,
-            frames: images.frames_of_new(&self.needed(segments, further)),
+            frames: images.frames_of_new(&needed).sum(),
             chunk: self.chunk,
-            kv_bytes: self.smallest_cache_bytes * (positions / capacity(1)) as u64,
+            kv_bytes,
+            activation_bytes: activations.bytes(),
+            largest_buffer_bytes: activations.largest_buffer_bytes.max(layer_bytes),
             held_bytes: self.held_bytes(),
-            ..Need::default()
         }
     }
 
@@ -315,9 +340,9 @@ impl NativeModel {
         needed: &HashSet<ContentHash>,
         observer: &mut dyn Observer,
     ) -> Result<(Features, f64), ModelError> {
-        let (frames, started) = (images.frames_of_new(needed), Instant::now());
+        let (encodes, started) = (images.frames_of_new(needed).next().is_some(), Instant::now());
         let features = images.features(&self.architecture, needed, &mut self.vision, observer)?;
-        Ok((features, if frames > 0 { milliseconds(started) } else { 0.0 }))
+        Ok((features, if encodes { milliseconds(started) } else { 0.0 }))
     }
 }
 

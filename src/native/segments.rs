@@ -133,6 +133,14 @@ impl Cutter {
     }
 }
 
+/// How many positions each of `segments` has, and how many it attends to.
+pub fn pieces(segments: &[Segment]) -> impl Iterator<Item = (usize, usize)> {
+    segments.iter().scan(0, |end, segment| {
+        *end += segment.ids.len();
+        Some((segment.ids.len(), *end))
+    })
+}
+
 /// How many positions `segments` fill.
 pub fn positions(segments: &[Segment]) -> usize {
     segments.iter().map(|segment| segment.ids.len()).sum()

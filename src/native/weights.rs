@@ -200,11 +200,12 @@ impl Scope<'_> {
         if self.has(name) { self.tensor(name, shape).map(Some) } else { Ok(None) }
     }
 
-    /// Drops whatever the checkpoint holds in this scope: parts of a published network that
-    /// the model does not use.
-    pub fn discard(&self) {
+    /// Drops the tensors below this scope of which `is_unused` holds, given their names from
+    /// here on: parts of a published network that the model does not use.
+    pub fn discard(&self, is_unused: impl Fn(&str) -> bool) {
         let prefix = format!("{}.", self.prefix);
-        self.weights.tensors.borrow_mut().retain(|name, _| !name.starts_with(&prefix));
+        let unused = |name: &str| name.strip_prefix(&prefix).is_some_and(&is_unused);
+        self.weights.tensors.borrow_mut().retain(|name, _| !unused(name));
     }
 
     /// Takes the kernel of a square convolution over patches as MLX wants it,

@@ -13,6 +13,7 @@ pub mod live;
 pub mod models;
 mod outcomes;
 mod overview;
+pub mod plan;
 pub mod policies;
 pub mod problem;
 mod recall;

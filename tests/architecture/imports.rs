@@ -35,6 +35,7 @@ const SHARED_BY_FAMILIES: &[&str] = &[
     "decoder",
     "frames",
     "names",
+    "outline",
     "prompt",
     "rope_config",
     "siglip",

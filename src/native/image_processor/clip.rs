@@ -108,16 +108,20 @@ impl ClipImageConfig {
     /// [`ImageError::FrameSize`] if the configured sizes are zero or too large.
     pub fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
         let plan = self.plan(image.width(), image.height());
-        let (width, height) = plan.frame;
+        let width = plan.frame.0;
         let mut pixels = blank_frames(1, plan.frame)?;
         let part = resize_part(image, plan.resized, plan.columns, plan.rows, self.resample)
             .ok_or_else(|| unusable(1, plan.frame))?;
         let canvas =
             Canvas { image: part.view(), left: plan.left, top: plan.top, width, background: 0 };
         canvas.cut(plan.frame, &self.normalization.table(), &mut pixels);
-        let source = (image.width(), image.height());
-        let layout = ImageLayout { rows: 0, cols: 0, frames: 1, height, width, source };
-        Ok(ProcessedImage { layout, pixels })
+        Ok(ProcessedImage { layout: self.layout(image.width(), image.height()), pixels })
+    }
+
+    /// The frame of an image of `width` × `height` pixels.
+    pub fn layout(&self, width: usize, height: usize) -> ImageLayout {
+        let (frame, source) = (self.plan(width, height).frame, (width, height));
+        ImageLayout { rows: 0, cols: 0, frames: 1, height: frame.1, width: frame.0, source }
     }
 }
 

@@ -136,10 +136,14 @@ impl Idefics3ImageConfig {
             view = global.view();
         }
         table.map(view.pixels(), last);
-        let source = (image.width(), image.height());
-        let (rows, cols) = (plan.rows, plan.cols);
-        let layout = ImageLayout { rows, cols, frames, height: tile, width: tile, source };
-        Ok(ProcessedImage { layout, pixels })
+        Ok(ProcessedImage { layout: self.layout(image.width(), image.height()), pixels })
+    }
+
+    /// The frames of an image of `width` × `height` pixels.
+    pub fn layout(&self, width: usize, height: usize) -> ImageLayout {
+        let (plan, tile) = (self.plan(width, height), self.tile);
+        let (rows, cols, source) = (plan.rows, plan.cols, (width, height));
+        ImageLayout { rows, cols, frames: plan.frames(), height: tile, width: tile, source }
     }
 }
 

@@ -128,11 +128,10 @@ impl LlavaNextImageConfig {
     /// # Errors
     /// [`ImageError::Config`] if a pinpoint is not of whole tiles, [`ImageError::FrameSize`] if one is too large.
     pub fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
-        let (side, source) = (self.side, (image.width(), image.height()));
-        let plan = self.plan(source.0, source.1)?;
-        let AnyresPlan { rows, cols, .. } = plan;
-        let frames = rows.saturating_mul(cols).saturating_add(1);
-        let mut pixels = blank_frames(frames, (side, side))?;
+        let plan = self.plan(image.width(), image.height())?;
+        let layout = self.laid_out(&plan, (image.width(), image.height()));
+        let ImageLayout { cols, height: side, .. } = layout;
+        let mut pixels = blank_frames(layout.frames, (side, side))?;
         let table = self.normalization.table();
         let (base, tiles) = pixels.split_at_mut(3 * side * side);
         table.map(resized(image, (side, side), self.resample)?.pixels(), base);
@@ -145,8 +144,21 @@ impl LlavaNextImageConfig {
             background: 0,
         };
         canvas.cut((side, side), &table, tiles);
-        let layout = ImageLayout { rows, cols, frames, height: side, width: side, source };
         Ok(ProcessedImage { layout, pixels })
+    }
+
+    /// The frames of an image of `width` × `height` pixels.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn layout(&self, width: usize, height: usize) -> Result<ImageLayout, ImageError> {
+        Ok(self.laid_out(&self.plan(width, height)?, (width, height)))
+    }
+
+    fn laid_out(&self, plan: &AnyresPlan, source: (usize, usize)) -> ImageLayout {
+        let (AnyresPlan { rows, cols, .. }, side) = (*plan, self.side);
+        let frames = rows.saturating_mul(cols).saturating_add(1);
+        ImageLayout { rows, cols, frames, height: side, width: side, source }
     }
 
     /// Whether all pinpoints are of whole tiles, and there is one.

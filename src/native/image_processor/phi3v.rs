@@ -106,11 +106,10 @@ impl Phi3vImageConfig {
     /// # Errors
     /// As [`Self::plan`]; [`ImageError::FrameSize`] also if there are too many pixels in all.
     pub fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
-        let side = self.side;
-        let source = (image.width(), image.height());
+        let (side, source) = (self.side, (image.width(), image.height()));
         let plan = self.plan(source.0, source.1)?;
-        let frames = 1 + plan.rows * plan.cols;
-        let mut pixels = blank_frames(frames, (side, side))?;
+        let layout = self.laid_out(&plan, source);
+        let mut pixels = blank_frames(layout.frames, (side, side))?;
         // A tall image is resized lying down: the pass along its columns comes first and is rounded first.
         let image = if source.0 < source.1 {
             let lying = (plan.resized.1, plan.resized.0);
@@ -129,9 +128,20 @@ impl Phi3vImageConfig {
         let (global, tiles) = pixels.split_at_mut(3 * side * side);
         shrink(&canvas, (plan.cols, plan.rows), side, &table, global);
         canvas.cut((side, side), &table, tiles);
-        let HdPlan { rows, cols, .. } = plan;
-        let layout = ImageLayout { rows, cols, frames, height: side, width: side, source };
         Ok(ProcessedImage { layout, pixels })
+    }
+
+    /// The frames of an image of `width` × `height` pixels.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn layout(&self, width: usize, height: usize) -> Result<ImageLayout, ImageError> {
+        Ok(self.laid_out(&self.plan(width, height)?, (width, height)))
+    }
+
+    fn laid_out(&self, plan: &HdPlan, source: (usize, usize)) -> ImageLayout {
+        let (HdPlan { rows, cols, .. }, side) = (*plan, self.side);
+        ImageLayout { rows, cols, frames: 1 + rows * cols, height: side, width: side, source }
     }
 
     fn check(&self) -> Result<(), ImageError> {

@@ -50,6 +50,20 @@ impl FeatureSelection {
     }
 }
 
+impl FeatureSelection {
+    /// [`leaves_out`](Self::leaves_out) for a name in the network, whose tower is at `prefix`.
+    pub fn leaves_out_of(&self, prefix: &str, name: &str) -> bool {
+        name.strip_prefix(prefix).is_some_and(|name| self.leaves_out(name))
+    }
+
+    /// Whether a tensor of this name in the tower lies behind the layer that is read.
+    pub fn leaves_out(&self, name: &str) -> bool {
+        let layer = name.strip_prefix("encoder.layers.").and_then(|rest| rest.split('.').next());
+        let layer = layer.and_then(|layer| layer.parse::<usize>().ok());
+        name.starts_with("post_layernorm.") || layer.is_some_and(|layer| layer >= self.layers)
+    }
+}
+
 /// Class token, patch embedding, learned positions, norm and the encoder's first layers.
 #[derive(Debug)]
 pub struct ClipTower {
@@ -84,7 +98,6 @@ impl ClipTower {
         let table = Embedding::new(&embeddings.scope("position_embedding"), rows, shape.hidden)?;
         let table = scope.compute(|| table.table()?.expand_dims(0))?;
         let class_row = scope.compute(|| class.add(table.try_index((.., ..1, ..))?))?;
-        let encoder = scope.scope("encoder");
         let tower = Self {
             patch_kernel: embeddings.scope("patch_embedding").patch_kernel(
                 shape.hidden,
@@ -98,15 +111,12 @@ impl ClipTower {
                 shape.hidden,
                 shape.eps,
             )?,
-            encoder: Encoder::new(&encoder, shape)?,
+            encoder: Encoder::new(&scope.scope("encoder"), shape)?,
             class_token: selection.class_token,
             patch_size,
             side,
         };
-        scope.scope("post_layernorm").discard();
-        for layer in selection.layers..config.num_hidden_layers {
-            encoder.scope("layers").scope(layer).discard();
-        }
+        scope.discard(|name| selection.leaves_out(name));
         Ok(tower)
     }
 

@@ -5,7 +5,7 @@ use mlx_rs::{Array, Dtype, error::Exception, ops};
 use crate::native::image_processor::{ImageLayout, ProcessedImage};
 
 /// Frames encoded at once: bounds the tower's activations on images of many tiles.
-const FRAMES_PER_BATCH: usize = 4;
+pub const FRAMES_PER_BATCH: usize = 4;
 
 /// Applies `forward` to batches `[frames, height, width, 3]` of `dtype` and joins what it
 /// gives along the first axis. Each batch is evaluated before the next one starts.

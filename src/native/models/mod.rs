@@ -13,6 +13,7 @@ pub mod decoder;
 pub mod frames;
 pub mod llava;
 pub mod names;
+pub mod outline;
 pub mod phi3v;
 pub mod prompt;
 pub mod rope_config;
@@ -24,11 +25,25 @@ pub mod vision_config;
 
 pub use self::{
     architecture::{Architecture, Family},
+    outline::{NetworkShape, Outline},
     prompt::PromptError,
 };
 
 /// The values of `model_type` that can be loaded.
 pub const MODEL_TYPES: &[&str] = &["idefics3", "llava", "llava_next", "phi3_v", "smolvlm"];
+
+/// Reads the settings of the family that `model_type` names.
+///
+/// # Errors
+/// [`LoadError`] names the file or field.
+pub fn outline(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Outline, LoadError> {
+    match checkpoint.model_type.as_str() {
+        "smolvlm" | "idefics3" => smolvlm::outline(checkpoint),
+        "llava" | "llava_next" => llava::outline(checkpoint),
+        "phi3_v" => phi3v::outline(checkpoint, options),
+        other => Err(not_built(other, checkpoint)),
+    }
+}
 
 /// Loads the family that `model_type` names; also returns the precisions of its tensors.
 ///
@@ -42,12 +57,11 @@ pub fn load(
         "smolvlm" | "idefics3" => smolvlm::load,
         "llava" | "llava_next" => llava::load,
         "phi3_v" => phi3v::load,
-        other => {
-            return Err(LoadError::ModelType {
-                found: other.to_owned(),
-                folder: checkpoint.dir.clone(),
-            });
-        }
+        other => return Err(not_built(other, checkpoint)),
     };
     load(checkpoint, options)
+}
+
+fn not_built(model_type: &str, checkpoint: &Checkpoint) -> LoadError {
+    LoadError::ModelType { found: model_type.to_owned(), folder: checkpoint.dir.clone() }
 }

@@ -6,6 +6,7 @@ use super::{
     config_fields::{ConfigError, Fields},
     rope_config::{RopeConfig, RopeContext},
 };
+use crate::native::nn::kv_cache::capacity;
 
 /// Sizes and constants of a decoder of the Llama kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +128,14 @@ impl TextConfig {
         };
         config.check(fields)?;
         Ok(config)
+    }
+
+    /// Bytes of the keys and values of all layers in buffers for `positions`, of
+    /// `number_bytes` each number.
+    pub fn kv_bytes(&self, positions: usize, number_bytes: u64) -> u64 {
+        let numbers = [self.num_hidden_layers, self.num_key_value_heads, self.head_dim];
+        let numbers = numbers.into_iter().chain([2, capacity(positions)]);
+        numbers.fold(number_bytes, |product, factor| product.saturating_mul(factor as u64))
     }
 
     fn check(&self, fields: Fields<'_>) -> Result<(), ConfigError> {

@@ -15,8 +15,10 @@ use crate::{
         models::{
             Architecture, Family, PromptError,
             decoder::Decoder,
+            outline::{ConnectorShape, ImageSizes as _, NetworkShape, Outline},
             prompt::{TokenizedChat, repeat_placeholders},
             text_side::{TextSide, special_token},
+            vision_config::VisionConfig,
         },
         weights::Weights,
     },
@@ -41,6 +43,28 @@ struct Llava {
     image_newline: Option<Array>,
 }
 
+/// Reads the settings of a checkpoint of `model_type` `llava` or `llava_next`.
+///
+/// # Errors
+/// [`LoadError`] names the file or field.
+pub fn outline(checkpoint: &Checkpoint) -> Result<Outline, LoadError> {
+    let config = LlavaConfig::from_json(&checkpoint.config)?;
+    let images = Box::new(Views::of(checkpoint, &config)?);
+    let LlavaConfig { vision, features, text, .. } = config;
+    let connector = ConnectorShape {
+        inputs: vision.hidden_size,
+        patches_per_row: 1,
+        layers: 2,
+        whole_image: false,
+    };
+    let vision = VisionConfig { num_hidden_layers: features.layers, ..vision };
+    let kept = move |name: &str| {
+        sanitize(name).filter(|name| !features.leaves_out_of("vision_tower.", name))
+    };
+    let shape = NetworkShape { vision, class_token: true, connector, text };
+    Ok(Outline { shape, images, kept: Box::new(kept) })
+}
+
 /// Loads a checkpoint of `model_type` `llava` or `llava_next`; also returns the precisions
 /// of its tensors.
 ///
@@ -52,7 +76,7 @@ pub fn load(
 ) -> Result<(Architecture, String), LoadError> {
     let config = LlavaConfig::from_json(&checkpoint.config)?;
     let is_next = checkpoint.model_type == "llava_next";
-    let views = if is_next { Views::tiled } else { Views::single }(checkpoint, &config)?;
+    let views = Views::of(checkpoint, &config)?;
     let text = TextSide::open(checkpoint)?;
     let image_token = special_token(checkpoint, "image_token", "<image>");
     text.check_image_token(&image_token, config.image_token_id)?;

@@ -8,6 +8,7 @@ use crate::native::{
     image_processor::{
         ClipImageConfig, ImageError, ImageLayout, LlavaNextImageConfig, ProcessedImage, RgbView,
     },
+    models::outline::ImageSizes,
 };
 
 /// How an image becomes frames, and their features positions.
@@ -30,11 +31,20 @@ pub enum Views {
 }
 
 impl Views {
+    /// What a checkpoint of either asks for.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the settings do not fit the tower or config.json.
+    pub fn of(checkpoint: &Checkpoint, config: &LlavaConfig) -> Result<Self, LoadError> {
+        let tiled = checkpoint.model_type == "llava_next";
+        if tiled { Self::tiled(checkpoint, config) } else { Self::single(checkpoint, config) }
+    }
+
     /// The crop that a checkpoint of LLaVA 1.5 asks for.
     ///
     /// # Errors
     /// [`LoadError`] when the settings do not fit the tower.
-    pub fn single(checkpoint: &Checkpoint, config: &LlavaConfig) -> Result<Self, LoadError> {
+    fn single(checkpoint: &Checkpoint, config: &LlavaConfig) -> Result<Self, LoadError> {
         let side = config.vision.image_size;
         let image_config = match checkpoint.image_settings() {
             Some(settings) => ClipImageConfig::from_json(settings)?,
@@ -48,7 +58,7 @@ impl Views {
     ///
     /// # Errors
     /// [`LoadError`] when the settings do not fit the tower or config.json.
-    pub fn tiled(checkpoint: &Checkpoint, config: &LlavaConfig) -> Result<Self, LoadError> {
+    fn tiled(checkpoint: &Checkpoint, config: &LlavaConfig) -> Result<Self, LoadError> {
         if config.features.class_token {
             return Err(LoadError::ClassToken);
         }
@@ -76,20 +86,28 @@ impl Views {
         }
     }
 
-    /// How many positions of the decoder an image fills.
-    pub fn positions(&self, image: &ImageLayout) -> usize {
-        match self {
-            Self::Single { positions, .. } => *positions,
-            Self::Tiled { side, .. } => tiled(image, *side).positions(),
-        }
-    }
-
     /// The order of the positions as rows of a table of all features and, behind them, the
     /// newline; `None` where the features stand as they are.
     pub fn rows(&self, image: &ImageLayout) -> Option<Vec<i32>> {
         match self {
             Self::Single { .. } => None,
             Self::Tiled { side, .. } => Some(tiled(image, *side).rows()),
+        }
+    }
+}
+
+impl ImageSizes for Views {
+    fn layout(&self, width: usize, height: usize) -> Result<ImageLayout, ImageError> {
+        match self {
+            Self::Single { image_config, .. } => Ok(image_config.layout(width, height)),
+            Self::Tiled { image_config, .. } => image_config.layout(width, height),
+        }
+    }
+
+    fn positions(&self, image: &ImageLayout) -> usize {
+        match self {
+            Self::Single { positions, .. } => *positions,
+            Self::Tiled { side, .. } => tiled(image, *side).positions(),
         }
     }
 }

@@ -11,8 +11,15 @@ use crate::{
         checkpoint::Checkpoint,
         image_processor::{ImageError, ImageLayout, Phi3vImageConfig, ProcessedImage, RgbView},
         models::{
-            Architecture, Family, PromptError, clip::ClipTower, decoder::Decoder,
-            frames::encode_frames, names, prompt::TokenizedChat, text_side::TextSide,
+            Architecture, Family, PromptError,
+            clip::ClipTower,
+            decoder::Decoder,
+            frames::encode_frames,
+            names,
+            outline::{ConnectorShape, ImageSizes, NetworkShape, Outline},
+            prompt::TokenizedChat,
+            text_side::TextSide,
+            vision_config::VisionConfig,
         },
         nn::{activation::Activation, linear::Linear},
         weights::{Scope, Weights, WeightsError},
@@ -28,10 +35,7 @@ use config::{Phi3vConfig, ViewOrder};
 use layout::ViewLayout;
 
 struct Phi3v {
-    image_config: Phi3vImageConfig,
-    /// Positions along the side of a frame.
-    side: usize,
-    order: ViewOrder,
+    images: Tiles,
     tower: ClipTower,
     projection: ImageProjection,
 }
@@ -57,6 +61,69 @@ fn sanitize(name: &str) -> Option<String> {
     })
 }
 
+/// How an image becomes tiles, and their features positions.
+struct Tiles {
+    image_config: Phi3vImageConfig,
+    /// Positions along the side of a frame.
+    side: usize,
+    order: ViewOrder,
+}
+
+impl Tiles {
+    fn of(
+        checkpoint: &Checkpoint,
+        config: &Phi3vConfig,
+        options: &LoadOptions,
+    ) -> Result<Self, LoadError> {
+        let image_size = config.vision.image_size;
+        let mut image_config = match checkpoint.image_settings() {
+            Some(settings) => Phi3vImageConfig::from_json(settings, image_size)?,
+            None => Phi3vImageConfig::for_side(image_size),
+        };
+        if let Some(crops) = options.num_crops {
+            image_config = image_config.with_num_crops(crops);
+        }
+        Ok(Self { image_config, side: config.side(), order: config.order })
+    }
+
+    fn views(&self, image: &ImageLayout) -> ViewLayout {
+        let ImageLayout { rows, cols, .. } = *image;
+        ViewLayout { rows, cols, side: self.side, order: self.order }
+    }
+}
+
+impl ImageSizes for Tiles {
+    fn layout(&self, width: usize, height: usize) -> Result<ImageLayout, ImageError> {
+        self.image_config.layout(width, height)
+    }
+
+    fn positions(&self, image: &ImageLayout) -> usize {
+        self.views(image).positions()
+    }
+}
+
+/// Reads the settings of a checkpoint of `model_type` `phi3_v`.
+///
+/// # Errors
+/// [`LoadError`] names the file or field.
+pub fn outline(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Outline, LoadError> {
+    let config = Phi3vConfig::from_json(&checkpoint.config)?;
+    let images = Box::new(Tiles::of(checkpoint, &config, options)?);
+    let Phi3vConfig { vision, features, text, .. } = config;
+    let connector = ConnectorShape {
+        inputs: vision.hidden_size.saturating_mul(4),
+        patches_per_row: 4,
+        layers: 2,
+        whole_image: true,
+    };
+    let vision = VisionConfig { num_hidden_layers: features.layers, ..vision };
+    let shape = NetworkShape { vision, class_token: true, connector, text };
+    let kept = move |name: &str| {
+        sanitize(name).filter(|name| !features.leaves_out_of("vision_tower.", name))
+    };
+    Ok(Outline { shape, images, kept: Box::new(kept) })
+}
+
 /// Loads a checkpoint of `model_type` `phi3_v`; also returns the precisions of its tensors.
 ///
 /// # Errors
@@ -66,14 +133,7 @@ pub fn load(
     options: &LoadOptions,
 ) -> Result<(Architecture, String), LoadError> {
     let config = Phi3vConfig::from_json(&checkpoint.config)?;
-    let image_size = config.vision.image_size;
-    let mut image_config = match checkpoint.image_settings() {
-        Some(settings) => Phi3vImageConfig::from_json(settings, image_size)?,
-        None => Phi3vImageConfig::for_side(image_size),
-    };
-    if let Some(crops) = options.num_crops {
-        image_config = image_config.with_num_crops(crops);
-    }
+    let images = Tiles::of(checkpoint, &config, options)?;
     let text = TextSide::open(checkpoint)?;
     let weights = Weights::of(checkpoint, options, sanitize)?;
     let root = weights.root();
@@ -82,16 +142,8 @@ pub fn load(
     let (model, head) = (root.scope("text_model"), root.scope("lm_head"));
     let decoder = Decoder::new(&model, &head, &config.text, config.text.tie_word_embeddings)?;
     let precision = weights.finish()?;
-    let (side, order) = (config.side(), config.order);
-    let family = Phi3v { image_config, side, order, tower, projection };
+    let family = Phi3v { images, tower, projection };
     Ok((Architecture::new(family, text, decoder), precision))
-}
-
-impl Phi3v {
-    fn layout(&self, image: &ImageLayout) -> ViewLayout {
-        let ImageLayout { rows, cols, .. } = *image;
-        ViewLayout { rows, cols, side: self.side, order: self.order }
-    }
 }
 
 impl Family for Phi3v {
@@ -101,11 +153,11 @@ impl Family for Phi3v {
     }
 
     fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
-        self.image_config.process(image)
+        self.images.image_config.process(image)
     }
 
     fn positions(&self, image: &ImageLayout) -> usize {
-        self.layout(image).positions()
+        self.images.positions(image)
     }
 
     fn tokenize(
@@ -130,7 +182,7 @@ impl Family for Phi3v {
 
     fn encode(&self, image: &ProcessedImage) -> Result<Array, Exception> {
         let patches = encode_frames(image, self.tower.dtype(), |x| self.tower.forward(x))?;
-        let features = self.projection.forward(&patches, &self.layout(&image.layout))?;
+        let features = self.projection.forward(&patches, &self.images.views(&image.layout))?;
         features.eval()?;
         Ok(features)
     }

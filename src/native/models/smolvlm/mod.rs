@@ -11,8 +11,14 @@ use crate::{
         checkpoint::Checkpoint,
         image_processor::{Idefics3ImageConfig, ImageError, ImageLayout, ProcessedImage, RgbView},
         models::{
-            Architecture, Family, PromptError, decoder::Decoder, frames::encode_frames, names,
-            prompt::TokenizedChat, siglip::SiglipTower, text_side::TextSide,
+            Architecture, Family, PromptError,
+            decoder::Decoder,
+            frames::encode_frames,
+            names,
+            outline::{ConnectorShape, ImageSizes, NetworkShape, Outline},
+            prompt::TokenizedChat,
+            siglip::SiglipTower,
+            text_side::TextSide,
         },
         nn::linear::Linear,
         weights::{Scope, Weights, WeightsError},
@@ -27,11 +33,9 @@ use config::SmolVlmConfig;
 use prompt::{ImageTokens, TileGrid};
 
 struct SmolVlm {
-    image_config: Idefics3ImageConfig,
+    images: Frames,
     image_tokens: ImageTokens,
     image_token_id: u32,
-    /// Positions of one frame.
-    seq_len: usize,
     vision_model: SiglipTower,
     connector: Connector,
 }
@@ -41,6 +45,56 @@ struct SmolVlm {
 /// before most names; MLX conversions call the text model `language_model`.
 fn sanitize(name: &str) -> Option<String> {
     (!names::is_derived(name)).then(|| names::language_model(name))
+}
+
+/// How an image becomes frames of equally many positions.
+struct Frames {
+    image_config: Idefics3ImageConfig,
+    /// Positions of one frame.
+    seq_len: usize,
+}
+
+impl Frames {
+    fn of(checkpoint: &Checkpoint, config: &SmolVlmConfig) -> Result<Self, LoadError> {
+        let image_size = config.vision.image_size;
+        let image_config = match checkpoint.image_settings() {
+            Some(settings) => Idefics3ImageConfig::from_json(settings)?,
+            None => Idefics3ImageConfig::for_tile(image_size),
+        };
+        if image_config.tile != image_size {
+            return Err(LoadError::TileSize { tile: image_config.tile, image_size });
+        }
+        Ok(Self { image_config, seq_len: config.image_seq_len() })
+    }
+}
+
+impl ImageSizes for Frames {
+    fn layout(&self, width: usize, height: usize) -> Result<ImageLayout, ImageError> {
+        Ok(self.image_config.layout(width, height))
+    }
+
+    fn positions(&self, image: &ImageLayout) -> usize {
+        image.frames * self.seq_len
+    }
+}
+
+/// Reads the settings of a checkpoint of `model_type` `smolvlm` or `idefics3`.
+///
+/// # Errors
+/// [`LoadError`] names the file or field.
+pub fn outline(checkpoint: &Checkpoint) -> Result<Outline, LoadError> {
+    let config = SmolVlmConfig::from_json(&checkpoint.config)?;
+    let images = Box::new(Frames::of(checkpoint, &config)?);
+    let patches_per_row = config.scale_factor.saturating_pow(2);
+    let connector = ConnectorShape {
+        inputs: config.vision.hidden_size.saturating_mul(patches_per_row),
+        patches_per_row,
+        layers: 1,
+        whole_image: false,
+    };
+    let SmolVlmConfig { vision, text, .. } = config;
+    let shape = NetworkShape { vision, class_token: false, connector, text };
+    Ok(Outline { shape, images, kept: Box::new(sanitize) })
 }
 
 /// Loads a checkpoint of `model_type` `smolvlm` or `idefics3`; also returns the precisions
@@ -53,16 +107,7 @@ pub fn load(
     options: &LoadOptions,
 ) -> Result<(Architecture, String), LoadError> {
     let config = SmolVlmConfig::from_json(&checkpoint.config)?;
-    let image_config = match checkpoint.image_settings() {
-        Some(settings) => Idefics3ImageConfig::from_json(settings)?,
-        None => Idefics3ImageConfig::for_tile(config.vision.image_size),
-    };
-    if image_config.tile != config.vision.image_size {
-        return Err(LoadError::TileSize {
-            tile: image_config.tile,
-            image_size: config.vision.image_size,
-        });
-    }
+    let images = Frames::of(checkpoint, &config)?;
     let text = TextSide::open(checkpoint)?;
     let image_tokens = ImageTokens::of(checkpoint);
     text.check_image_token(&image_tokens.image, config.image_token_id)?;
@@ -74,10 +119,9 @@ pub fn load(
     let decoder = Decoder::new(&model, &head, &config.text, config.tie_word_embeddings)?;
     let precision = weights.finish()?;
     let family = SmolVlm {
-        image_config,
+        images,
         image_tokens,
         image_token_id: config.image_token_id,
-        seq_len: config.image_seq_len(),
         vision_model,
         connector,
     };
@@ -90,11 +134,11 @@ impl Family for SmolVlm {
     }
 
     fn process(&self, image: RgbView<'_>) -> Result<ProcessedImage, ImageError> {
-        self.image_config.process(image)
+        self.images.image_config.process(image)
     }
 
     fn positions(&self, image: &ImageLayout) -> usize {
-        image.frames * self.seq_len
+        self.images.positions(image)
     }
 
     fn tokenize(
@@ -107,7 +151,7 @@ impl Family for SmolVlm {
         let grids: Vec<_> =
             images.iter().map(|image| TileGrid { rows: image.rows, cols: image.cols }).collect();
         let rendered = text.render(chat, ContentStyle::Parts, add_generation_prompt)?;
-        let expanded = self.image_tokens.expand(&rendered, &grids, self.seq_len)?;
+        let expanded = self.image_tokens.expand(&rendered, &grids, self.images.seq_len)?;
         Ok(TokenizedChat { token_ids: text.encode(&expanded)?, text: rendered })
     }
 
