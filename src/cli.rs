@@ -1,5 +1,7 @@
 //! The command line: what can be asked for, and which values make sense.
 
+mod memory_args;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -8,6 +10,8 @@ use crate::{
     scoring::context::Condition,
     vlm::{LoadOptions, Precision},
 };
+
+pub use self::memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy};
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest
 /// scores, flat memory.
@@ -45,6 +49,8 @@ pub enum Command {
     /// Have the images of a folder or dataset described and check what can be checked without a judge
     #[command(visible_alias = "vlm")]
     Describe(DescribeArgs),
+    /// Ask the same questions under several ways to keep memory, and compare what they cost
+    Memory(MemoryCommandArgs),
     /// Ask one question, about images or not
     Ask(AskArgs),
     /// List the known models: where their weights are, their size, whether they run here;
@@ -108,6 +114,9 @@ pub struct RunArgs {
     /// How the models are loaded.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// How memory is kept.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// Folder for the results [default: results/TIME-SUITE]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,

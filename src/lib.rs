@@ -47,7 +47,7 @@
 //! - `backend/hub/mod.rs`, `backend/hub/settings.rs`, `backend/hub/error.rs`, `backend/hub/event.rs` — checkpoints from the hub
 //! - `backend/hub/client.rs`, `backend/hub/refusal.rs`, `backend/hub/patience.rs` — requests, what a failure means, when to try again
 //! - `backend/hub/listing.rs`, `backend/hub/transfer.rs`, `backend/hub/checksum.rs`, `backend/hub/store.rs` — files, verified, into the cache
-//! - `backend/scripted.rs`, `backend/scripted/script.rs`, `backend/scripted/answer.rs`, `backend/scripted/memory.rs`, `backend/scripted/pressure.rs`, `backend/scripted/faults.rs`, `backend/scripted/loss.rs` — canned answers and real faults, to test everything else
+//! - `backend/scripted.rs`, `backend/scripted/script.rs`, `backend/scripted/answer.rs`, `backend/scripted/memory.rs`, `backend/scripted/faults.rs`, `backend/scripted/loss.rs` — canned answers and real faults, to test everything else
 //! - `native/mod.rs`, `native/model.rs`, `native/answer.rs`, `native/load_error.rs` — a checkpoint that answers
 //! - `native/checkpoint.rs`, `native/checkpoint/json.rs`, `native/checkpoint/quantization.rs`, `native/checkpoint/weight_files.rs` — the files of a checkpoint
 //! - `native/safetensors_header.rs`, `native/safetensors_header/parse.rs`, `native/weights.rs`, `native/weights/error.rs`, `native/weights/file.rs`, `native/weights/quantized.rs` — tensors, checked and each taken once
@@ -82,7 +82,6 @@
 //! - `memory/pressure.rs`, `memory/pressure/swap.rs`, `memory/watch.rs` — how short memory is, looked at once a second
 //! - `memory/simulated/mod.rs`, `memory/simulated/state.rs`, `memory/simulated/pool.rs`, `memory/simulated/profile.rs`, `memory/simulated/footprint.rs`, `memory/simulated/error.rs` — its rules for the CPU, Metal and CUDA, to try them anywhere
 //! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
-//! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
 //! - `memory/forecast.rs`, `memory/admission.rs` — what a question will need, whether it is computed
 //! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
 //!

@@ -318,6 +318,9 @@ pub struct Loaded {
     pub load_ms: f64,
     /// Active bytes then: the baseline of every question.
     pub baseline_bytes: u64,
+    /// Bytes that the run may use in all.
+    #[serde(default)]
+    pub budget_bytes: u64,
     /// MLX's version, `None` where MLX does not answer.
     pub mlx_version: Option<String>,
     /// The device MLX computes on, e.g. `gpu` or `cpu`.

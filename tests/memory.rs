@@ -2,12 +2,15 @@
 //! process, so the tests take turns.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mlx_rs::{Array, linalg, memory, ops, transforms};
-use vlm_test::memory::{
-    Allocator, CleanupReason, CleanupSchedule, MemoryError, MemoryManager, MlxAllocator, Step,
-    Tracked, clear_mlx_memory,
+use vlm_test::{
+    memory::{
+        Allocator, CleanupReason, CleanupSchedule, MachineSignals, MemoryError, MemoryManager,
+        MlxAllocator, Prepared, Step, Tracked, clear_mlx_memory,
+    },
+    vlm::{Chat, Generation, GenerationOptions, ModelError, Observer, VisionLanguageModel},
 };
 
 const F32: u64 = 4;
@@ -21,6 +24,36 @@ fn turn() -> (MutexGuard<'static, ()>, MlxAllocator) {
     allocator.synchronize().unwrap();
     allocator.clear_cache().unwrap();
     (guard, allocator)
+}
+
+/// A model that keeps nothing.
+struct Nothing;
+
+impl VisionLanguageModel for Nothing {
+    fn generate(
+        &mut self,
+        _chat: &Chat,
+        _options: &GenerationOptions,
+        _observer: &mut dyn Observer,
+    ) -> Result<Generation, ModelError> {
+        Err(ModelError::Prompt("nothing is asked".to_owned()))
+    }
+}
+
+fn managed(allocator: MlxAllocator, schedule: CleanupSchedule) -> MemoryManager {
+    MemoryManager::new(
+        Arc::new(allocator),
+        Box::new(MachineSignals::new()),
+        schedule.into(),
+        |_| {},
+    )
+}
+
+fn track<T>(
+    manager: &mut MemoryManager,
+    run: impl FnOnce() -> T,
+) -> Result<Tracked<T>, MemoryError> {
+    manager.track(1, &mut |_| {}, |_| run())
 }
 
 fn step(question: usize) -> Step {
@@ -71,11 +104,11 @@ fn a_second_clean_up_in_a_row_frees_nothing_and_keeps_live_arrays() {
 fn the_peak_of_a_known_workload_is_exact_and_belongs_to_its_question_alone() {
     let (_turn, allocator) = turn();
     let weights = evaluated(1);
-    let mut manager = MemoryManager::new(Box::new(allocator), CleanupSchedule::Never);
+    let mut manager = managed(allocator, CleanupSchedule::Never);
     let baseline = manager.loaded().unwrap();
     assert_eq!(baseline, allocator.reading().unwrap().active_bytes);
     let mut delta_of = |rows: i32| {
-        let tracked = manager.track(|| {
+        let tracked = track(&mut manager, || {
             let data = vec![1f32; rows as usize * 1024];
             let left = Array::from_slice(&data, &[rows, 1024]);
             let sum = ops::add(&left, &weights).unwrap();
@@ -92,12 +125,15 @@ fn the_peak_of_a_known_workload_is_exact_and_belongs_to_its_question_alone() {
 #[test]
 fn arrays_of_a_question_are_gone_when_it_ends() {
     let (_turn, allocator) = turn();
-    let mut manager = MemoryManager::new(Box::new(allocator), CleanupSchedule::every_questions(5));
+    let mut manager = managed(allocator, CleanupSchedule::every_questions(5));
     let baseline = manager.loaded().unwrap();
     for question in 1..=12 {
-        let cleanup = manager.clean_up_if_due(step(question), false);
-        assert_eq!(cleanup.is_some(), [6, 11].contains(&question));
-        let Tracked { value, memory } = manager.track(|| evaluated(50).shape().to_vec()).unwrap();
+        let Prepared::Ready(records) = manager.prepare(step(question), &mut Nothing) else {
+            panic!()
+        };
+        assert_eq!(records.len(), usize::from([6, 11].contains(&question)));
+        let Tracked { value, memory, .. } =
+            track(&mut manager, || evaluated(50).shape().to_vec()).unwrap();
         assert_eq!(value, [50, 1024]);
         assert_eq!(memory.active_bytes, baseline);
         assert!(memory.peak_delta_bytes >= 50 * 1024 * F32);
@@ -107,7 +143,7 @@ fn arrays_of_a_question_are_gone_when_it_ends() {
 #[test]
 fn work_that_fails_after_it_was_submitted_makes_its_question_invalid_and_no_other() {
     let (_turn, allocator) = turn();
-    let mut manager = MemoryManager::new(Box::new(allocator), CleanupSchedule::Never);
+    let mut manager = managed(allocator, CleanupSchedule::Never);
     manager.loaded().unwrap();
     // Large enough that most inversions fail only after they were submitted. One that
     // fails at once is an error of the question itself.
@@ -121,9 +157,9 @@ fn work_that_fails_after_it_was_submitted_makes_its_question_invalid_and_no_othe
         }
     };
     for round in 0..20 {
-        let good = manager.track(submit(ops::eye::<f32>(300, None, None).unwrap()));
+        let good = track(&mut manager, submit(ops::eye::<f32>(300, None, None).unwrap()));
         assert!(matches!(good, Ok(Tracked { value: Ok(()), .. })), "round {round}: {good:?}");
-        let message = match manager.track(submit(ops::ones::<f32>(&[300, 300]).unwrap())) {
+        let message = match track(&mut manager, submit(ops::ones::<f32>(&[300, 300]).unwrap())) {
             Err(MemoryError::Mlx { operation: "waiting for MLX", message })
             | Ok(Tracked { value: Err(message), .. }) => message,
             other => panic!("round {round}: the failed inversion was accepted: {other:?}"),

@@ -14,7 +14,7 @@ use std::{
 
 use vlm_test::{
     backend::manifest::{BackendKind, Manifest},
-    memory::{CleanupReason, CleanupRecord, CleanupSchedule, Level, Step},
+    memory::{CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, Step},
     vlm::{Chat, GenerationOptions, LoadOptions, Loaded, Message, ModelError},
     worker::{
         DeathCause, Exchange, StartError, Told, WorkerProcess,
@@ -82,7 +82,14 @@ fn start(
     let manifest = Manifest { backend: BackendKind::Scripted, ..Manifest::of_checkpoint("fake") };
     let cleanup = CleanupSchedule::every_questions(5);
     let options = LoadOptions::default();
-    let load = Load { manifest, path: script.to_owned(), options, cleanup, level: Level::Normal };
+    let load = Load {
+        manifest,
+        path: script.to_owned(),
+        options,
+        cleanup,
+        limits: MemoryLimits::default(),
+        level: Level::Normal,
+    };
     WorkerProcess::start(Path::new(env!("CARGO_BIN_EXE_vlm-test")), log, &load, deadline, interrupt)
 }
 
@@ -298,6 +305,7 @@ fn start_program(bench: &Bench, program: &Path) -> StartError {
         path: PathBuf::new(),
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
         level: Level::Normal,
     };
     WorkerProcess::start(program, &bench.log(), &load, AMPLE, &bench.calm).unwrap_err()
@@ -359,6 +367,7 @@ fn native_worker(log: &Path, calm: &AtomicBool) -> (WorkerProcess, impl Fn(usize
         path: root.join("models/smolvlm_tiny"),
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
         level: Level::Normal,
     };
     let program = Path::new(env!("CARGO_BIN_EXE_vlm-test"));

@@ -10,15 +10,18 @@ pub mod registry_error;
 pub mod resolved;
 pub mod scripted;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use self::{
     checkpoint_folder::CheckpointFolder,
     manifest::{BackendKind, Manifest},
-    scripted::{PressureStep, ScriptError, ScriptedModel},
+    scripted::{ScriptError, ScriptedModel},
 };
 use crate::{
-    memory::{Allocator, MemoryError, MlxAllocator},
+    memory::{Allocator, MachineSignals, MemoryError, MlxAllocator, ScriptedSignals, Signals},
     native::{LoadError, NativeModel},
     vlm::{LoadOptions, VisionLanguageModel},
 };
@@ -97,9 +100,9 @@ pub fn prepare(manifest: &Manifest, path: &Path) -> Result<Prepared, OpenError> 
 
 impl Prepared {
     /// Whoever owns the memory it computes in, here or in this process at all.
-    pub fn allocator(&self) -> Box<dyn Allocator> {
+    pub fn allocator(&self) -> Arc<dyn Allocator> {
         match &self.source {
-            Source::Native { allocator, .. } => Box::new(*allocator),
+            Source::Native { allocator, .. } => Arc::new(*allocator),
             Source::Scripted(model) => model.allocator(),
         }
     }
@@ -109,11 +112,15 @@ impl Prepared {
         self.weight_bytes
     }
 
-    /// What the system is to say instead of the truth, if that is scripted.
-    pub fn pressure(&self) -> &[PressureStep] {
-        match &self.source {
-            Source::Native { .. } => &[],
+    /// Who says how large the process is and how short the machine is of memory.
+    pub fn signals(&self) -> Box<dyn Signals> {
+        let steps = match &self.source {
+            Source::Native { .. } => &[][..],
             Source::Scripted(model) => model.pressure(),
+        };
+        match steps {
+            [] => Box::new(MachineSignals::new()),
+            steps => Box::new(ScriptedSignals::new(steps.to_vec())),
         }
     }
 

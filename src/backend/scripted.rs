@@ -58,18 +58,18 @@ mod answer;
 mod faults;
 mod loss;
 mod memory;
-mod pressure;
 mod script;
 
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
 use self::{answer::Answer, faults::hang, loss::Loss, memory::Memory, script::Script};
 use crate::{
-    memory::Allocator,
+    memory::{Allocator, PressureStep},
     sha256,
     vlm::{
         Admission, CandidateScore, Chat, Content, FinishReason, Generation, GenerationOptions,
@@ -77,7 +77,7 @@ use crate::{
     },
 };
 
-pub use self::{pressure::PressureStep, script::ScriptError};
+pub use self::script::ScriptError;
 
 /// A model that says what its script says.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl ScriptedModel {
     }
 
     /// Whoever owns the memory it computes in.
-    pub fn allocator(&self) -> Box<dyn Allocator> {
+    pub fn allocator(&self) -> Arc<dyn Allocator> {
         self.memory.allocator()
     }
 

@@ -14,7 +14,7 @@ use crate::{
     backend::registry::Registry,
     cli::AskArgs,
     error::{CommandError, ExitStatus},
-    memory::{CleanupSchedule, Level, QuestionMemory, StepCounter},
+    memory::{CleanupSchedule, Level, MemoryLimits, QuestionMemory, StepCounter},
     report::{ConsoleOptions, answer, console, json as render},
     vlm::{
         Chat, Content, FinishReason, Generation, GenerationOptions, Message, Timings, TokenLogprob,
@@ -56,6 +56,7 @@ pub fn run(args: &AskArgs) -> Result<ExitStatus, CommandError> {
         manifest: model.manifest,
         options: args.load.options(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
         level: Level::Normal,
     };
     let name = load.manifest.name.clone();

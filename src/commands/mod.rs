@@ -5,7 +5,8 @@ pub mod context;
 pub mod describe;
 mod fetch;
 mod find_dataset;
-pub mod models;
+pub mod memory;
+mod models;
 mod pull;
 mod suite_run;
 pub mod vqa;
@@ -34,6 +35,7 @@ static INTERRUPT: AtomicBool = AtomicBool::new(false);
 pub fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Vqa(args) => vqa::run(args),
+        Command::Memory(args) => memory::run(args),
         Command::Context(args) => context::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Ask(args) => ask::run(args),

@@ -1,7 +1,13 @@
 //! What the commands that put a suite to models have in common: the models, the folder of the
 //! run, the run itself and its exit status.
 
-use std::{cell::RefCell, fs::File, path::Path, rc::Rc, sync::Mutex};
+use std::{
+    cell::RefCell,
+    fs::File,
+    path::Path,
+    rc::Rc,
+    sync::{Mutex, atomic::AtomicBool},
+};
 
 use super::{catch_interrupts, check_load_options, fetch::fetch_missing, this_program};
 use crate::{
@@ -12,8 +18,8 @@ use crate::{
     memory::CleanupSchedule,
     report::{Console, ConsoleOptions, Verbosity},
     results::{
-        ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, RunDir, RunReport,
-        RunSettings, RunStatus, sha256_file,
+        ContextSettings, DatasetProvenance, Outcome, Provenance, Recorder, ResultsError, RunDir,
+        RunReport, RunSettings, RunStatus, sha256_file,
     },
     runner::{self, Patience, Plan, PlannedModel},
     suites::Suite,
@@ -115,21 +121,37 @@ pub fn run(
     log_to(&folder.debug_log_path());
     let console = Rc::new(RefCell::new(Console::new(console_options(args))));
     let prepared = prepare(&folder)?;
-    console.borrow().note(&prepared.introduction);
-    let plan = plan(args, models, prepared, &folder)?;
     let interrupt = catch_interrupts()?;
-    let onlooker = Rc::clone(&console);
-    let mut recorder =
-        Recorder::new(folder.clone(), move |entry| onlooker.borrow_mut().observe(entry))?;
-    let ended = runner::run(&plan, &mut recorder, interrupt);
-    let report = recorder.report();
+    let (ended, report) = run_in(&folder, args, models, prepared, &console, interrupt)?;
     console.borrow_mut().finish(&report, folder.path())?;
     Ok(status(ended?, &report))
 }
 
+/// Runs what is `prepared` and keeps its record in `folder`. The inner error is that of a record
+/// that could not be kept to the end; the report is what was kept.
+///
+/// # Errors
+/// [`CommandError`] for what is wrong before a model is loaded.
+pub fn run_in(
+    folder: &RunDir,
+    args: &RunArgs,
+    models: Vec<ResolvedModel>,
+    prepared: Prepared,
+    console: &Rc<RefCell<Console>>,
+    interrupt: &'static AtomicBool,
+) -> Result<(Result<RunStatus, ResultsError>, RunReport), CommandError> {
+    console.borrow().note(&prepared.introduction);
+    let plan = plan(args, models, prepared, folder)?;
+    let onlooker = Rc::clone(console);
+    let mut recorder =
+        Recorder::new(folder.clone(), move |entry| onlooker.borrow_mut().observe(entry))?;
+    let ended = runner::run(&plan, &mut recorder, interrupt);
+    Ok((ended, recorder.report()))
+}
+
 /// Sends this process's diagnosis where its workers write theirs. A log that cannot be
 /// opened stops no run: the first worker will say so.
-fn log_to(path: &Path) {
+pub(super) fn log_to(path: &Path) {
     if let Ok(file) = File::options().create(true).append(true).open(path) {
         let log = tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false);
         // Fails only where a log is set up already.
@@ -138,7 +160,7 @@ fn log_to(path: &Path) {
 }
 
 /// The models, heaviest first, once their weights are here.
-fn with_weights(
+pub(super) fn with_weights(
     args: &RunArgs,
     mut models: Vec<ResolvedModel>,
 ) -> Result<Vec<ResolvedModel>, CommandError> {
@@ -179,7 +201,8 @@ fn plan(
         temperature: 0.0,
         top_p: 1.0,
         load: args.load.options(),
-        cleanup: prepared.cleanup,
+        cleanup: args.memory.schedule(prepared.cleanup),
+        limits: args.memory.limits(),
         load_limit_ms: args.load.limit().as_millis() as u64,
         question_limit_ms: (args.timeout as u64).saturating_mul(1000),
         context: prepared.context,
@@ -203,7 +226,7 @@ fn plan(
     })
 }
 
-fn console_options(args: &RunArgs) -> ConsoleOptions {
+pub(super) fn console_options(args: &RunArgs) -> ConsoleOptions {
     let verbosity = match (args.verbosity.quiet, args.verbosity.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,

@@ -26,7 +26,7 @@ pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
     suite_run::run(&args.run, models, "vqa", |_| prepare(args, dataset))
 }
 
-fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
+pub(super) fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
     Ok(Prepared {
         introduction: introduction(&dataset),
         dataset: suite_run::provenance(&dataset, dataset.total_questions, dataset.questions.len())?,
@@ -40,7 +40,7 @@ fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
     })
 }
 
-fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
+pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
     let root = find_dataset(&args.dataset)?;
     let load = |questions| {
         let selection =

@@ -1,56 +1,129 @@
-//! One question at a time: clean up if due, run, wait, read the counters.
+//! The memory of one loaded model: cleaned up when due, watched, measured, and given up rung by
+//! rung when it gets short.
+
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Allocator, CleanupReason, CleanupRecord, CleanupSchedule, MemoryError, QuestionMemory, Step,
-    SystemMemory, budget_bytes, cache_limit, clear_mlx_memory,
+    AdaptiveInterval, Allocator, CleanupReason, CleanupRecord, CleanupSchedule, DeviceMemory,
+    Failure, Forecaster, Keep, Level, Measures, MemoryError, MemoryLimits, MemorySample,
+    PressureDetector, QuestionMemory, Relief, Signals, Step, Watch, budget_bytes, cache_limit,
+    clear_mlx_memory, clear_mlx_memory_aggressively, governed::Governed, trim_heap,
 };
+use crate::vlm::{Need, Observer, Phase, VisionLanguageModel};
+
+/// How often the watcher looks, also while a question runs.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// How the memory of a model is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MemoryPolicy {
+    /// How often to clean up.
+    pub schedule: CleanupSchedule,
+    /// What may be used.
+    pub limits: MemoryLimits,
+    /// How short memory is at the start: what the last worker left of it.
+    pub level: Level,
+}
+
+impl From<CleanupSchedule> for MemoryPolicy {
+    fn from(schedule: CleanupSchedule) -> Self {
+        Self { schedule, limits: MemoryLimits::default(), level: Level::Normal }
+    }
+}
 
 /// What a question returned and what it cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tracked<T> {
     /// What it returned.
     pub value: T,
     /// What it cost.
     pub memory: QuestionMemory,
+    /// Clean-ups made while it ran.
+    pub cleanups: Vec<CleanupRecord>,
+    /// What it saw when it was stopped because memory was about to run out.
+    pub stopped: Option<Box<MemorySample>>,
+}
+
+/// Whether a question can be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prepared {
+    /// It can, after these clean-ups.
+    Ready(Vec<CleanupRecord>),
+    /// Only a new process helps.
+    RestartWanted(Box<MemorySample>),
 }
 
 /// Keeps the memory of one loaded model flat and measures its questions.
 pub struct MemoryManager {
-    allocator: Box<dyn Allocator>,
-    schedule: CleanupSchedule,
+    allocator: Arc<dyn Allocator>,
+    policy: MemoryPolicy,
+    watch: Watch,
+    device: DeviceMemory,
+    budget_bytes: u64,
+    /// What the allocator may keep for reuse while there is enough memory.
+    cache_limit: u64,
+    /// What is in force.
+    measures: Measures,
+    adaptive: AdaptiveInterval,
+    forecaster: Forecaster,
     baseline_bytes: u64,
     failed_cleanups: usize,
-    system: fn() -> Option<SystemMemory>,
+    asked: usize,
 }
 
 impl MemoryManager {
-    /// A manager for the model about to be loaded.
-    pub fn new(allocator: Box<dyn Allocator>, schedule: CleanupSchedule) -> Self {
+    /// A manager for the model about to be loaded. `on_sample` gets every look at its memory,
+    /// also from the watcher's thread.
+    pub fn new(
+        allocator: Arc<dyn Allocator>,
+        mut signals: Box<dyn Signals>,
+        policy: MemoryPolicy,
+        on_sample: impl FnMut(&MemorySample) + Send + 'static,
+    ) -> Self {
+        let device = allocator.device();
+        let (system, own) = (signals.system(), signals.process().footprint_bytes);
+        let budget = budget_bytes(policy.limits.budget, device, system, own.unwrap_or_default());
+        let detector = PressureDetector::new(budget);
+        let detector = match policy.level {
+            Level::Normal => detector,
+            level => detector.starting_at(level, Duration::ZERO),
+        };
+        let watched = Arc::clone(&allocator);
         Self {
             allocator,
-            schedule,
+            policy,
+            watch: Watch::start(watched, signals, detector, WATCH_EVERY, on_sample),
+            device,
+            budget_bytes: budget,
+            cache_limit: 0,
+            measures: Measures::at(Level::Normal),
+            adaptive: AdaptiveInterval::default(),
+            forecaster: Forecaster::new(),
             baseline_bytes: 0,
             failed_cleanups: 0,
-            system: SystemMemory::now,
+            asked: 0,
         }
     }
 
-    /// Takes the state of the machine from `system`.
-    #[must_use]
-    pub fn on(self, system: fn() -> Option<SystemMemory>) -> Self {
-        Self { system, ..self }
-    }
-
-    /// Call before the weights are read: limits the cache as [`cache_limit`] says for
-    /// `weight_bytes` and returns the limit in bytes.
+    /// Call before the weights are read, which take `weight_bytes`: limits what the allocator
+    /// keeps and what work in flight may take, and returns the cache limit in bytes. Without
+    /// clean-ups the allocator may keep what it likes.
     ///
     /// # Errors
-    /// [`MemoryError`] when the allocator refuses the limit.
-    pub fn before_load(&self, weight_bytes: u64) -> Result<u64, MemoryError> {
-        let budget = budget_bytes(None, self.allocator.device(), (self.system)(), 0);
-        let limit = cache_limit(budget, weight_bytes, 0);
-        self.allocator.set_cache_limit(limit)?;
-        Ok(limit)
+    /// [`MemoryError`] when the allocator refuses a limit.
+    pub fn before_load(&mut self, weight_bytes: u64) -> Result<u64, MemoryError> {
+        self.watch.set(None, Phase::Load, 0);
+        if let Some(bytes) = self.policy.limits.wired_bytes {
+            self.allocator.set_wired_limit(bytes)?;
+        }
+        self.cache_limit = if self.governs() {
+            self.allocator.set_memory_limit(self.budget_bytes)?;
+            cache_limit(self.budget_bytes, weight_bytes, 0)
+        } else {
+            u64::MAX
+        };
+        self.allocator.set_cache_limit(self.cache_limit)?;
+        Ok(self.cache_limit)
     }
 
     /// Call after the weights were evaluated: everything loading left behind is waited for
@@ -63,6 +136,7 @@ impl MemoryManager {
         self.allocator.clear_cache()?;
         self.allocator.reset_peak()?;
         self.baseline_bytes = self.allocator.reading()?.active_bytes;
+        self.watch.set(None, Phase::Idle, 0);
         Ok(self.baseline_bytes)
     }
 
@@ -71,54 +145,217 @@ impl MemoryManager {
         self.baseline_bytes
     }
 
+    /// What may be used in all.
+    pub fn budget_bytes(&self) -> u64 {
+        self.budget_bytes
+    }
+
     /// How many clean-ups ended with an error so far.
     pub fn failed_cleanups(&self) -> usize {
         self.failed_cleanups
     }
 
-    /// Whether memory is short, so that what a model keeps for later questions has to go.
-    pub fn is_short(&self) -> bool {
-        (self.system)().is_some_and(SystemMemory::is_short)
+    /// Whether memory is cleared, limited and refused at all: not where the user does not want
+    /// it, and not where there is nothing to clear.
+    fn governs(&self) -> bool {
+        self.policy.schedule != CleanupSchedule::Off && self.allocator.is_local()
     }
 
-    /// Cleans up if the schedule asks for it before the question at `step`, or if the model just
-    /// `gave` up what it had kept. Call before each [`track`](Self::track); the record is worth
-    /// reporting before the question is run, which may never end.
-    pub fn clean_up_if_due(&mut self, step: Step, gave: bool) -> Option<CleanupRecord> {
-        let reason = match (self.schedule.due(step), gave) {
-            (true, _) => CleanupReason::Scheduled,
-            (false, true) => CleanupReason::Pressure,
-            (false, false) => return None,
+    /// Makes room for the question at `step`: cleans up if the schedule asks for it, looks at
+    /// the memory and does what its level asks for. The records are worth reporting before the
+    /// question is run, which may never end.
+    pub fn prepare(&mut self, step: Step, model: &mut dyn VisionLanguageModel) -> Prepared {
+        let question = Some(step.question);
+        self.watch.set(question, Phase::CleanUp, model.held_bytes());
+        let mut records: Vec<_> = self.routine(step).into_iter().collect();
+        self.watch.set(question, Phase::Idle, model.held_bytes());
+        let sample = self.watch.sample(None, false);
+        if self.governs() {
+            let wanted = Measures::at(sample.level);
+            if wanted.restart && self.asked > 0 {
+                return Prepared::RestartWanted(Box::new(sample));
+            }
+            records.extend(self.climb_to(
+                wanted,
+                sample.level,
+                step.question,
+                records.len(),
+                model,
+            ));
+        }
+        self.asked += 1;
+        Prepared::Ready(records)
+    }
+
+    /// The clean-up of the schedule.
+    fn routine(&mut self, step: Step) -> Option<CleanupRecord> {
+        let due = match self.policy.schedule {
+            CleanupSchedule::Adaptive => {
+                let last = self.watch.last();
+                let cache = self.allocator.reading().unwrap_or_default().cache_bytes;
+                self.adaptive.due(cache, last.headroom_bytes(), last.level)
+            }
+            schedule => schedule.due(step),
         };
-        Some(self.clean_up(reason, Some(step.question)))
+        let due = due && self.governs();
+        due.then(|| self.clear(CleanupReason::Scheduled, Some(step.question), Vec::new()))
     }
 
-    /// Runs one question and measures it alone. `run` returns plain values, so that its
-    /// arrays are dropped when it ends.
+    /// Puts what is `wanted` at `level` into force, each step once, and cleans up where that is
+    /// asked for before every question and was not just done.
+    fn climb_to(
+        &mut self,
+        wanted: Measures,
+        level: Level,
+        question: usize,
+        just_cleared: usize,
+        model: &mut dyn VisionLanguageModel,
+    ) -> Option<CleanupRecord> {
+        let steps = self.relieve(wanted, model);
+        self.measures = wanted;
+        let needed = wanted.clear_every_question && (just_cleared == 0 || !steps.is_empty());
+        if !needed || (level == Level::Normal && steps.is_empty()) {
+            return None;
+        }
+        self.adaptive.restart();
+        self.watch.set(Some(question), Phase::CleanUp, model.held_bytes());
+        let mut record = self.clear(CleanupReason::Pressure, Some(question), steps);
+        record.level = level;
+        // Whether it helped is worth knowing at once.
+        self.watch.sample(None, false);
+        Some(record)
+    }
+
+    fn relieve(&mut self, wanted: Measures, model: &mut dyn VisionLanguageModel) -> Vec<Relief> {
+        let in_force = self.measures;
+        let mut steps = Vec::new();
+        if wanted.halve_cache_limit != in_force.halve_cache_limit {
+            // A limit that is refused leaves the old one, and the clean-up is made all the same.
+            let set = self.allocator.set_cache_limit(wanted.cache_limit(self.cache_limit));
+            steps.extend(
+                (set.is_ok() && wanted.halve_cache_limit).then_some(Relief::HalvedCacheLimit),
+            );
+        }
+        let held = model.held_bytes();
+        match wanted.keep {
+            Keep::Half if in_force.keep == Keep::All && held > 0 => {
+                model.shrink_caches(held / 2);
+                steps.push(Relief::ShrankCaches);
+            }
+            Keep::Nothing if held > 0 => {
+                model.shrink_caches(0);
+                steps.push(Relief::DroppedCaches);
+            }
+            Keep::All | Keep::Half | Keep::Nothing => {}
+        }
+        if wanted.prefill_chunk != in_force.prefill_chunk {
+            model.limit_prefill_chunk(wanted.prefill_chunk.unwrap_or(usize::MAX));
+            steps.extend(wanted.prefill_chunk.map(|_| Relief::SmallerChunks));
+        }
+        if wanted.lean && !in_force.lean {
+            steps.extend(self.allocator.clear_compiled().is_ok().then_some(Relief::ForgotCompiled));
+        }
+        if wanted.lean && trim_heap() {
+            steps.push(Relief::TrimmedHeap);
+        }
+        steps
+    }
+
+    /// Runs one question while it is looked on, and measures it alone. `run` returns plain
+    /// values, so that its arrays are dropped when it ends. Pieces of the answer go to `on_text`.
     ///
     /// # Errors
     /// [`MemoryError`] when the work behind the value failed after the value was made: it
     /// must not be used and is withheld.
-    pub fn track<T>(&mut self, run: impl FnOnce() -> T) -> Result<Tracked<T>, MemoryError> {
+    pub fn track<T>(
+        &mut self,
+        question: usize,
+        on_text: &mut dyn FnMut(&str),
+        run: impl FnOnce(&mut dyn Observer) -> T,
+    ) -> Result<Tracked<T>, MemoryError> {
         // An error here is of earlier work, so it does not make this question invalid.
         if let Err(error) = self.allocator.synchronize() {
             tracing::warn!(%error, "work before the question failed");
         }
         self.allocator.reset_peak()?;
         let before = self.allocator.reading()?;
-        let value = run();
+        let mut governed = Governed {
+            allocator: &*self.allocator,
+            watch: &self.watch,
+            forecaster: &self.forecaster,
+            device: self.device,
+            measures: self.measures,
+            question,
+            governs: self.governs(),
+            on_text,
+            need: None,
+            cleanups: Vec::new(),
+            tokens: 0,
+            stopped: None,
+        };
+        let value = run(&mut governed);
+        let Governed { need, cleanups, stopped, .. } = governed;
+        self.watch.set_phase(Phase::Idle);
         self.allocator.synchronize()?;
         let reading = self.allocator.reading()?;
-        Ok(Tracked { value, memory: QuestionMemory::new(self.baseline_bytes, before, reading) })
+        let memory = QuestionMemory::new(self.baseline_bytes, before, reading);
+        self.learn(need.filter(|_| stopped.is_none()), &memory);
+        Ok(Tracked { value, memory, cleanups, stopped })
     }
 
-    /// Cleans up now, whatever the schedule says.
+    fn learn(&mut self, need: Option<Need>, memory: &QuestionMemory) {
+        if let Some(need) = need {
+            let grown = memory.peak_bytes.saturating_sub(memory.active_before_bytes);
+            self.forecaster.learn(&need, grown);
+        }
+    }
+
+    /// Tells the detector what an error of the computation means, and says whether the process
+    /// is of no use any more.
+    pub fn failed(&mut self, message: &str) -> Failure {
+        let failure = Failure::of(message);
+        if failure.is_memory() {
+            self.watch.sample(None, true);
+        }
+        failure
+    }
+
+    /// Cleans up now, whatever the schedule says; what the model keeps for later questions goes
+    /// unless the schedule would have asked for the same. `None` where there is nothing to clear.
     pub fn clean_up(
         &mut self,
         reason: CleanupReason,
+        model: &mut dyn VisionLanguageModel,
+    ) -> Option<CleanupRecord> {
+        if !self.allocator.is_local() {
+            return None;
+        }
+        self.watch.set(None, Phase::CleanUp, model.held_bytes());
+        if reason != CleanupReason::Scheduled {
+            model.shrink_caches(0);
+        }
+        let record = self.clear(reason, None, Vec::new());
+        self.watch.set(None, Phase::Idle, model.held_bytes());
+        if reason == CleanupReason::ModelEnd {
+            self.watch.sample(None, false);
+        }
+        Some(record)
+    }
+
+    fn clear(
+        &mut self,
+        reason: CleanupReason,
         before_question: Option<usize>,
+        steps: Vec<Relief>,
     ) -> CleanupRecord {
-        let record = clear_mlx_memory(&*self.allocator, reason, before_question);
+        let level = self.watch.level();
+        let allocator = &*self.allocator;
+        let mut record = if level >= Level::High {
+            clear_mlx_memory_aggressively(allocator, reason, before_question)
+        } else {
+            clear_mlx_memory(allocator, reason, before_question)
+        };
+        (record.level, record.steps) = (level, steps);
         self.failed_cleanups += usize::from(record.error.is_some());
         record
     }

@@ -1,14 +1,19 @@
 //! Memory discipline: when to clean up, how it is done, what a question cost.
 //! Knows nothing of models or runners; MLX is one [`Allocator`] among others.
 
+mod adaptive;
 mod admission;
 mod allocator;
 mod budget;
 mod cleanup;
 mod device;
+mod failure;
 mod forecast;
+mod governed;
+mod ladder;
 pub mod leak;
 mod level;
+mod limits;
 mod manager;
 mod mlx;
 mod platform;
@@ -25,13 +30,17 @@ mod system;
 mod watch;
 
 pub use self::{
+    adaptive::AdaptiveInterval,
     admission::{Decision, Refusal, Room},
     allocator::{Allocator, DeviceMemory, MemoryError, MemoryReading, NoAllocator},
     budget::{MemoryBudget, budget_bytes, cache_limit},
-    cleanup::clear_mlx_memory,
+    cleanup::{clear_mlx_memory, clear_mlx_memory_aggressively},
+    failure::Failure,
     forecast::{Forecast, Forecaster},
+    ladder::{Keep, Measures},
     level::Level,
-    manager::{MemoryManager, Tracked},
+    limits::MemoryLimits,
+    manager::{MemoryManager, MemoryPolicy, Prepared, Tracked},
     mlx::MlxAllocator,
     platform::{oom_kills, process_peak, reset_process_peak, trim_heap},
     pressure::{DWELL, PressureDetector},

@@ -36,12 +36,19 @@ pub struct CleanupRecord {
     /// The level it was made at.
     #[serde(default)]
     pub level: Level,
+    /// How often the cache was cleared in a row: up to three times while something came free.
+    #[serde(default = "once")]
+    pub passes: u32,
     /// What was done besides clearing the cache, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Relief>,
     /// What went wrong, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// One rung of the ladder: what else was given up for memory. None changes an answer but

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Allocator, Level, MemoryReading, MemorySample, PressureDetector, Signals};
+use super::{Allocator, Level, MemorySample, PressureDetector, Signals};
 use crate::vlm::Phase;
 
 /// Watches the memory of this process while it works, also during a question. Its thread touches
@@ -42,7 +42,7 @@ struct Sampler {
     signals: Box<dyn Signals>,
     detector: PressureDetector,
     started: Instant,
-    reading: MemoryReading,
+    last: MemorySample,
     on_sample: Box<dyn FnMut(&MemorySample) + Send>,
 }
 
@@ -62,7 +62,7 @@ impl Watch {
             signals,
             detector,
             started: Instant::now(),
-            reading: MemoryReading::default(),
+            last: MemorySample::default(),
             on_sample: Box::new(on_sample),
         };
         let shared = Arc::new(Shared {
@@ -86,6 +86,16 @@ impl Watch {
     /// the model keeps for later questions.
     pub fn set(&self, question: Option<usize>, phase: Phase, held_bytes: u64) {
         *lock(&self.shared.place) = Place { question, phase, held_bytes };
+    }
+
+    /// Says what it does now.
+    pub fn set_phase(&self, phase: Phase) {
+        lock(&self.shared.place).phase = phase;
+    }
+
+    /// The last sample that was taken.
+    pub fn last(&self) -> MemorySample {
+        lock(&self.shared.sampler).last.clone()
     }
 
     /// Takes a sample now. `need_bytes` is what the question about to be computed will need, and
@@ -148,16 +158,16 @@ impl Shared {
 impl Sampler {
     fn take(&mut self, place: Place, need_bytes: Option<u64>, refused: bool) -> MemorySample {
         let Place { question, phase, held_bytes } = place;
-        match self.allocator.reading() {
-            Ok(reading) => self.reading = reading,
-            // The worker meets the error itself; the last counters are the best guess.
-            Err(error) => tracing::warn!(%error, "the allocator's counters cannot be read"),
-        }
+        // The worker meets an error itself; the last counters are the best guess.
+        let allocator = self.allocator.reading().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the allocator's counters cannot be read");
+            self.last.allocator
+        });
         self.signals.reached(question);
         let mut sample = MemorySample {
             question,
             phase,
-            allocator: self.reading,
+            allocator,
             held_bytes,
             process: self.signals.process(),
             system: self.signals.system(),
@@ -166,6 +176,7 @@ impl Sampler {
         };
         let at = self.started.elapsed();
         sample.level = self.detector.observe(at, &sample, need_bytes, refused);
+        self.last.clone_from(&sample);
         sample
     }
 }

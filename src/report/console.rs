@@ -14,10 +14,10 @@ use super::{
     Problem,
     layout::Look,
     live::{self, Progress},
-    table,
+    policies, table,
     text::escape_keeping_lines,
 };
-use crate::results::{Entry, Event, RunReport};
+use crate::results::{Entry, Event, PolicyReport, RunReport};
 
 /// Columns where there is no terminal to ask.
 const PIPED_COLUMNS: usize = 100;
@@ -142,9 +142,7 @@ impl Console {
     /// If standard output does not take it, e.g. onto a full disk. A reader that
     /// went away is no error.
     pub fn finish(&mut self, report: &RunReport, place: &Path) -> io::Result<()> {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.stop_drawing();
         let place = place.to_string_lossy();
         let table = |look| table::render(report, Some(&place), look);
         if !self.options.json {
@@ -154,6 +152,30 @@ impl Console {
             to_stderr(&table(look_of(&Term::stderr(), console::colors_enabled_stderr())));
         }
         to_stdout(&report.to_json().map_err(io::Error::other)?)
+    }
+
+    /// Shows a comparison of policies, as [`finish`](Self::finish) shows a run.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_policies(&mut self, report: &PolicyReport, place: &Path) -> io::Result<()> {
+        self.stop_drawing();
+        let place = place.to_string_lossy();
+        if self.options.json {
+            return to_stdout(&report.to_json().map_err(io::Error::other)?);
+        }
+        to_stdout(&policies::render(
+            report,
+            &place,
+            look_of(&Term::stdout(), console::colors_enabled()),
+        ))
+    }
+
+    /// Ends the line that is drawn again and again.
+    fn stop_drawing(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
     }
 
     /// A remark on standard error, unless quiet; control codes are spelled out.

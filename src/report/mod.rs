@@ -12,6 +12,7 @@ pub mod live;
 pub mod models;
 mod outcomes;
 mod overview;
+pub mod policies;
 pub mod problem;
 mod recall;
 pub mod table;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ContextSettings, Outcome, Provenance, QuestionResult};
 use crate::{
-    memory::{CleanupRecord, CleanupSchedule, MemorySample},
+    memory::{CleanupRecord, CleanupSchedule, MemoryLimits, MemorySample},
     vlm::{LoadOptions, Loaded},
     worker::DeathCause,
 };
@@ -30,6 +30,9 @@ pub struct RunSettings {
     pub load: LoadOptions,
     /// How often memory is cleaned up.
     pub cleanup: CleanupSchedule,
+    /// What the run may use of it.
+    #[serde(default)]
+    pub limits: MemoryLimits,
     /// Time allowed for loading a model, in milliseconds.
     pub load_limit_ms: u64,
     /// Time allowed for a question, in milliseconds.

@@ -10,7 +10,9 @@ use super::{
     ModelStatus, ModelUnderTest, Outcome, Provenance, QuestionResult, RunSettings, RunStatus,
 };
 use crate::{
-    memory::{CleanupReason, CleanupRecord, CleanupSchedule, Level, QuestionMemory, Relief},
+    memory::{
+        CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, QuestionMemory, Relief,
+    },
     scoring::{
         Scored, VqaScores,
         context::{Comparison, Condition},
@@ -121,6 +123,7 @@ fn settings(questions: usize) -> RunSettings {
         top_p: 1.0,
         load: LoadOptions::default(),
         cleanup: CleanupSchedule::EveryQuestions(5),
+        limits: MemoryLimits::default(),
         load_limit_ms: 600_000,
         question_limit_ms: 120_000,
         context: None,
@@ -168,6 +171,7 @@ fn loaded() -> Event {
         model_type: "smolvlm".to_owned(),
         load_ms: 80.5,
         baseline_bytes: 4_200_000,
+        budget_bytes: 12 << 30,
         mlx_version: Some("0.32.2".to_owned()),
         device: Some("gpu".to_owned()),
         template_sha256: Some("cc".repeat(32)),
@@ -196,6 +200,7 @@ fn cleaned_up(before_question: Option<usize>, error: Option<&str>) -> Event {
         cache_after_bytes: if error.is_some() { 12 } else { 0 },
         duration_ms: 1.25,
         level: Level::Normal,
+        passes: 1,
         steps: before_question.map(|_| Relief::TrimmedHeap).into_iter().collect(),
         error: error.map(str::to_owned),
     };

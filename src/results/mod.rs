@@ -11,6 +11,7 @@ mod evidence;
 pub mod figures;
 pub mod journal;
 pub mod outcome;
+pub mod policies;
 pub mod provenance;
 pub mod question;
 pub mod recall;
@@ -30,6 +31,7 @@ pub use event::{Entry, Event, ModelStatus, ModelUnderTest, RunSettings, RunStatu
 pub use figures::Figures;
 pub use journal::{Journal, Recovered, read_journal};
 pub use outcome::{Cause, Judgement, Outcome};
+pub use policies::{ModelPolicies, PolicyFigures, PolicyReport, PolicyRun};
 pub use provenance::{DatasetProvenance, Machine, Provenance, checkpoint_digest, sha256_file};
 pub use question::{About, AboutVqa, QuestionResult};
 pub use recall::{AboutRecall, RecallJudgement};

@@ -62,6 +62,23 @@ impl RunDir {
         self.path.join(EVENTS)
     }
 
+    /// A folder for one of several runs inside it, which must not exist yet.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn part(&self, name: &str) -> Result<Self, ResultsError> {
+        Self::create(Some(&self.path.join(name)), name)
+    }
+
+    /// Writes another file into it, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ResultsError::Write`] naming the file.
+    pub fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ResultsError> {
+        let path = self.path.join(name);
+        write_atomically(&path, content).map_err(ResultsError::write(path))
+    }
+
     /// Begins the journal.
     ///
     /// # Errors

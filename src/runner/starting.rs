@@ -76,6 +76,7 @@ impl ModelRun<'_> {
             path: path.to_owned(),
             options: settings.load,
             cleanup: settings.cleanup,
+            limits: settings.limits,
             level,
         };
         let (program, log) = (&self.plan.program, &self.plan.log);

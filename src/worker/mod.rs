@@ -24,5 +24,5 @@ pub const SUBCOMMAND: &str = "worker";
 /// [`ServeError`] when the runner cannot be understood or written to.
 pub fn run() -> Result<(), ServeError> {
     orphan::end_with_parent();
-    serve(io::stdin().lock(), io::stdout().lock())
+    serve(io::stdin().lock(), io::stdout())
 }

@@ -217,6 +217,10 @@ impl WorkerProcess {
                     self.phase = Some(Phase::Idle);
                     return Some(record);
                 }
+                Incoming::Reply(Reply::NothingToCleanUp) => {
+                    self.phase = Some(Phase::Idle);
+                    return None;
+                }
                 Incoming::Reply(_) => {}
                 Incoming::Ended => {
                     tracing::warn!(death = %self.death(), "no clean-up");

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::manifest::Manifest,
     memory::{
-        CleanupReason, CleanupRecord, CleanupSchedule, Level, MemorySample, QuestionMemory, Step,
+        CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, MemorySample,
+        QuestionMemory, Step,
     },
     vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError},
 };
@@ -43,6 +44,9 @@ pub struct Load {
     pub options: LoadOptions,
     /// When the worker cleans up by itself.
     pub cleanup: CleanupSchedule,
+    /// What may be used of the memory.
+    #[serde(default)]
+    pub limits: MemoryLimits,
     /// How short memory is when it starts: what the last worker left of it.
     #[serde(default)]
     pub level: Level,
@@ -89,6 +93,8 @@ pub enum Reply {
     Sampled(Box<MemorySample>),
     /// A clean-up the schedule or the runner asked for.
     CleanedUp(CleanupRecord),
+    /// The model computes elsewhere: there is nothing to clean up.
+    NothingToCleanUp,
     /// The answer, after the barrier that makes it count.
     Answered {
         /// The question.

@@ -4,14 +4,18 @@ use std::{
     any::Any,
     io::{self, BufRead, Write},
     panic::{self, AssertUnwindSafe},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
 use super::protocol::{Ask, LINE_PREFIX, Load, Question, Reply};
 use crate::{
     backend::{self, ModelInfo},
-    memory::{CleanupReason, MemoryError, MemoryManager, MlxAllocator, Tracked},
-    vlm::{Loaded, ModelError, OnText, VisionLanguageModel},
+    memory::{
+        CleanupReason, Failure, MemoryError, MemoryManager, MemoryPolicy, MlxAllocator, Prepared,
+        Tracked,
+    },
+    vlm::{Generation, Loaded, ModelError, VisionLanguageModel},
 };
 
 /// Why a worker ended early. A model that fails is no such reason: its runner is told.
@@ -45,8 +49,8 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`] when the runner cannot be understood or written to.
-pub fn serve(input: impl BufRead, output: impl Write) -> Result<(), ServeError> {
-    let mut replies = Replies { output };
+pub fn serve(input: impl BufRead, output: impl Write + Send + 'static) -> Result<(), ServeError> {
+    let mut replies = Replies::to(output);
     let mut asks = input.lines().enumerate().map(|(index, line)| {
         let line_number = index + 1;
         let parsed = serde_json::from_str::<Ask>(&line?);
@@ -55,7 +59,7 @@ pub fn serve(input: impl BufRead, output: impl Write) -> Result<(), ServeError> 
     });
     let mut worker = match asks.next().transpose()? {
         None => return Ok(()),
-        Some((_, Ask::Load(load))) => match Worker::open(&load) {
+        Some((_, Ask::Load(load))) => match Worker::open(&load, &replies) {
             Ok((worker, loaded)) => {
                 replies.send(&Reply::Loaded(loaded))?;
                 worker
@@ -79,16 +83,28 @@ pub fn serve(input: impl BufRead, output: impl Write) -> Result<(), ServeError> 
     Ok(())
 }
 
+/// Writes replies, also those of the thread that watches the memory, one whole line at a time.
 struct Replies<W> {
-    output: W,
+    output: Arc<Mutex<W>>,
+}
+
+impl<W> Clone for Replies<W> {
+    fn clone(&self) -> Self {
+        Self { output: Arc::clone(&self.output) }
+    }
 }
 
 impl<W: Write> Replies<W> {
+    fn to(output: W) -> Self {
+        Self { output: Arc::new(Mutex::new(output)) }
+    }
+
     fn send(&mut self, reply: &Reply) -> Result<(), ServeError> {
         let json = serde_json::to_string(reply).map_err(ServeError::Reply)?;
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         // One write, so that foreign output cannot get into the middle of a line.
-        self.output.write_all(format!("{LINE_PREFIX}{json}\n").as_bytes())?;
-        Ok(self.output.flush()?)
+        output.write_all(format!("{LINE_PREFIX}{json}\n").as_bytes())?;
+        Ok(output.flush()?)
     }
 }
 
@@ -99,19 +115,34 @@ struct Worker {
 
 impl Worker {
     /// Opens the model; an error is what the runner is told.
-    fn open(load: &Load) -> Result<(Self, Loaded), Reply> {
+    fn open(
+        load: &Load,
+        replies: &Replies<impl Write + Send + 'static>,
+    ) -> Result<(Self, Loaded), Reply> {
         let start = Instant::now();
         let failed = |message, panicked| Reply::LoadFailed { message, panicked };
-        match fenced(|| Self::open_at(load, start).map_err(|error| error.to_string())) {
+        let open = || Self::open_at(load, replies, start).map_err(|error| error.to_string());
+        match fenced(open) {
             Ok(opened) => opened.map_err(|message| failed(message, false)),
             Err(panic) => Err(failed(format!("loading panicked: {panic}"), true)),
         }
     }
 
-    fn open_at(load: &Load, start: Instant) -> Result<(Self, Loaded), Box<dyn std::error::Error>> {
+    fn open_at(
+        load: &Load,
+        replies: &Replies<impl Write + Send + 'static>,
+        start: Instant,
+    ) -> Result<(Self, Loaded), Box<dyn std::error::Error>> {
         let uses_mlx = load.manifest.backend.uses_mlx();
         let prepared = backend::prepare(&load.manifest, &load.path)?;
-        let mut memory = MemoryManager::new(prepared.allocator(), load.cleanup);
+        let (allocator, signals) = (prepared.allocator(), prepared.signals());
+        let Load { cleanup: schedule, limits, level, .. } = *load;
+        let policy = MemoryPolicy { schedule, limits, level };
+        let mut replies = replies.clone();
+        let mut memory = MemoryManager::new(allocator, signals, policy, move |sample| {
+            // A runner that is gone ends this process anyway.
+            let _ = replies.send(&Reply::Sampled(Box::new(sample.clone())));
+        });
         memory.before_load(prepared.weight_bytes())?;
         let opened = prepared.load(&load.options)?;
         let baseline_bytes = memory.loaded()?;
@@ -120,6 +151,7 @@ impl Worker {
             model_type,
             load_ms: start.elapsed().as_secs_f64() * 1e3,
             baseline_bytes,
+            budget_bytes: memory.budget_bytes(),
             mlx_version: uses_mlx.then(MlxAllocator::version).flatten(),
             device: uses_mlx.then(MlxAllocator::device).flatten(),
             template_sha256,
@@ -136,38 +168,64 @@ impl Worker {
     ) -> Result<bool, ServeError> {
         let Self { model, memory } = self;
         let id = question.id;
-        let gives = model.held_bytes() > 0 && memory.is_short();
-        if gives {
-            model.shrink_caches(0);
-        }
-        if let Some(record) = memory.clean_up_if_due(question.step, gives) {
-            replies.send(&Reply::CleanedUp(record))?;
+        match fenced(|| memory.prepare(question.step, &mut **model)) {
+            Ok(Prepared::Ready(records)) => {
+                for record in records {
+                    replies.send(&Reply::CleanedUp(record))?;
+                }
+            }
+            Ok(Prepared::RestartWanted(sample)) => {
+                replies.send(&Reply::RestartWanted { id, sample })?;
+                return Ok(false);
+            }
+            Err(panic) => {
+                replies.send(&Reply::Failed { id, error: panicked(&panic), worker_ends: true })?;
+                return Ok(false);
+            }
         }
         let mut written = Ok(());
-        let mut on_text = OnText(|piece: &str| {
+        let mut on_text = |piece: &str| {
             if question.stream && written.is_ok() {
                 written = replies.send(&Reply::Text { id, piece: piece.to_owned() });
             }
-        });
-        let Question { chat, options, .. } = question;
-        let tracked = memory.track(|| fenced(|| model.generate(chat, options, &mut on_text)));
-        written?;
-        let reply = match tracked {
-            Ok(Tracked { value: Ok(Ok(generation)), mut memory }) => {
-                memory.held_bytes = model.held_bytes();
-                Reply::Answered { id, generation: Box::new(generation), memory }
-            }
-            Ok(Tracked { value: Ok(Err(error)), .. }) => {
-                Reply::Failed { id, error, worker_ends: false }
-            }
-            Ok(Tracked { value: Err(panic), .. }) => {
-                let error = ModelError::Panic(format!("the model panicked: {panic}"));
-                Reply::Failed { id, error, worker_ends: true }
-            }
-            Err(error) => ending(id, late_failure(&error)),
         };
+        let Question { chat, options, .. } = question;
+        let tracked = memory.track(question.step.question, &mut on_text, |observer| {
+            fenced(|| model.generate(chat, options, observer))
+        });
+        written?;
+        for record in tracked.iter().flat_map(|tracked| &tracked.cleanups) {
+            replies.send(&Reply::CleanedUp(record.clone()))?;
+        }
+        let reply = self.reply_to(id, tracked);
         replies.send(&reply)?;
         Ok(!matches!(reply, Reply::Failed { worker_ends: true, .. }))
+    }
+
+    fn reply_to(
+        &mut self,
+        id: u64,
+        tracked: Result<Tracked<Result<Result<Generation, ModelError>, String>>, MemoryError>,
+    ) -> Reply {
+        let failed = |error, worker_ends| Reply::Failed { id, error, worker_ends };
+        match tracked {
+            Ok(Tracked { value: Ok(Ok(generation)), mut memory, .. }) => {
+                memory.held_bytes = self.model.held_bytes();
+                Reply::Answered { id, generation: Box::new(generation), memory }
+            }
+            Ok(Tracked { value: Ok(Err(ModelError::Compute(message))), .. }) => {
+                let failure = self.memory.failed(&message);
+                failed(said_of(message, failure), failure.ends_process())
+            }
+            // Stopped because memory was about to run out: a new process starts with all of it.
+            Ok(Tracked { value: Ok(Err(error)), stopped, .. }) => failed(error, stopped.is_some()),
+            Ok(Tracked { value: Err(panic), .. }) => failed(panicked(&panic), true),
+            Err(error) => {
+                let message = format!("the computation behind the answer failed: {error}");
+                let failure = self.memory.failed(&message);
+                failed(said_of(message, failure), true)
+            }
+        }
     }
 
     fn clean_up(
@@ -175,20 +233,19 @@ impl Worker {
         reason: CleanupReason,
         replies: &mut Replies<impl Write>,
     ) -> Result<bool, ServeError> {
-        if reason != CleanupReason::Scheduled {
-            self.model.shrink_caches(0);
-        }
-        replies.send(&Reply::CleanedUp(self.memory.clean_up(reason, None)))?;
+        let record = self.memory.clean_up(reason, &mut *self.model);
+        replies.send(&record.map_or(Reply::NothingToCleanUp, Reply::CleanedUp))?;
         Ok(true)
     }
 }
 
-fn ending(id: u64, message: String) -> Reply {
-    Reply::Failed { id, error: ModelError::Compute(message), worker_ends: true }
+/// An error of the computation, which is one of memory where MLX says so.
+fn said_of(message: String, failure: Failure) -> ModelError {
+    if failure.is_memory() { ModelError::Memory(message) } else { ModelError::Compute(message) }
 }
 
-fn late_failure(error: &MemoryError) -> String {
-    format!("the computation behind the answer failed: {error}")
+fn panicked(with: &str) -> ModelError {
+    ModelError::Panic(format!("the model panicked: {with}"))
 }
 
 /// Runs `work` so that a panic is a value. The hook of the program still hears of it.

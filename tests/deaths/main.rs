@@ -4,6 +4,7 @@
 
 mod causes;
 mod outside;
+mod pressure;
 mod quarantine;
 mod retry;
 #[path = "../support/mod.rs"]

@@ -14,7 +14,7 @@ use vlm_test::{
         manifest::{BackendKind, Manifest},
         resolved::{Location, ResolvedModel},
     },
-    memory::{CleanupSchedule, SystemMemory, SystemPressure},
+    memory::{CleanupSchedule, MemoryLimits, SystemMemory, SystemPressure},
     results::{
         About, AboutVqa, DatasetProvenance, Event, Outcome, Provenance, Recorder, RunDir,
         RunSettings, RunStatus, read_journal,
@@ -70,6 +70,7 @@ fn settings() -> RunSettings {
         top_p: 1.0,
         load: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
         load_limit_ms: 60_000,
         question_limit_ms: 60_000,
         context: None,

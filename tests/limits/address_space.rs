@@ -7,7 +7,7 @@ use std::{
 
 use vlm_test::{
     backend::manifest::Manifest,
-    memory::{CleanupSchedule, Level},
+    memory::{CleanupSchedule, Level, MemoryLimits},
     vlm::LoadOptions,
     worker::{Death, DeathCause, StartError, WorkerProcess, protocol::Load},
 };
@@ -17,7 +17,7 @@ fn death_of(name: &str) -> Death {
     let folder = tempfile::tempdir().unwrap();
     let this = env::current_exe().unwrap();
     let script = format!(
-        "#!/bin/sh\nulimit -v 4000000\nexec '{}' --ignored --exact address_space::{name} --nocapture\n",
+        "#!/bin/sh\nulimit -v 4000000\nexport RUST_BACKTRACE=0\nexec '{}' --ignored --exact address_space::{name} --nocapture\n",
         this.display()
     );
     let (text, program) = (folder.path().join("text"), folder.path().join("program"));
@@ -30,6 +30,7 @@ fn death_of(name: &str) -> Death {
         path: Path::new("").to_owned(),
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
+        limits: MemoryLimits::default(),
         level: Level::Normal,
     };
     let (log, calm) = (folder.path().join("log"), AtomicBool::new(false));

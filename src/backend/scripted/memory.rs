@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use std::sync::Arc;
+
 use crate::{
     memory::{
         Allocator, MemoryError, NoAllocator,
@@ -65,10 +67,10 @@ impl Memory {
     }
 
     /// Whoever owns it.
-    pub(super) fn allocator(&self) -> Box<dyn Allocator> {
+    pub(super) fn allocator(&self) -> Arc<dyn Allocator> {
         match &self.allocator {
-            Some(allocator) => Box::new(allocator.clone()),
-            None => Box::new(NoAllocator),
+            Some(allocator) => Arc::new(allocator.clone()),
+            None => Arc::new(NoAllocator),
         }
     }
 

@@ -7,10 +7,8 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{
-    answer::Answer, faults::Crash, loss::Loss, memory::MemoryScript, pressure::PressureStep,
-};
-use crate::vlm::Phase;
+use super::{answer::Answer, faults::Crash, loss::Loss, memory::MemoryScript};
+use crate::{memory::PressureStep, vlm::Phase};
 
 /// Why a script cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ mod watch;
 
 pub use self::{
     series::Series,
+    theil_sen::{Slope, Z_99, theil_sen},
     verdict::{Change, FEWEST_FOR_ALARM, LevelStep, SeriesVerdict, Verdict, verdicts},
     watch::{LeakAlarm, LeakWatch},
 };

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::memory::{MemoryReading, NoAllocator};
+use crate::{
+    memory::{MemoryBudget, MemoryReading, NoAllocator, ProcessMemory, SystemMemory},
+    vlm::{Chat, Generation, GenerationOptions, ModelError},
+};
 
 /// A value that threads may share.
 #[derive(Default)]
@@ -36,7 +39,10 @@ struct Recorder {
 
 impl Recorder {
     fn note(&self, operation: &'static str) -> Result<(), MemoryError> {
-        self.calls.0.lock().unwrap().push(operation);
+        // Counters are read at any time, also by the watcher.
+        if operation != "reading" {
+            self.calls.0.lock().unwrap().push(operation);
+        }
         if self.failing.get() == Some(operation) {
             return Err(MemoryError::Mlx { operation, message: "injected".to_owned() });
         }
@@ -101,10 +107,86 @@ impl Allocator for Arc<Recorder> {
     }
 }
 
-fn managed(schedule: CleanupSchedule) -> (Arc<Recorder>, MemoryManager) {
+/// A machine with what the test says in use.
+#[derive(Clone, Default)]
+struct Machine(Arc<Shared<u64>>);
+
+impl Signals for Machine {
+    fn process(&mut self) -> ProcessMemory {
+        ProcessMemory { footprint_bytes: Some(self.0.get()), ..ProcessMemory::default() }
+    }
+
+    fn system(&mut self) -> Option<SystemMemory> {
+        None
+    }
+}
+
+/// A model that keeps something for later questions.
+#[derive(Default)]
+struct Keeping {
+    held: u64,
+    chunk: usize,
+}
+
+impl VisionLanguageModel for Keeping {
+    fn generate(
+        &mut self,
+        _chat: &Chat,
+        _options: &GenerationOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Generation, ModelError> {
+        for phase in Phase::ALL {
+            observer.reached(phase)?;
+        }
+        Ok(Generation::saying("yes"))
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.held
+    }
+
+    fn shrink_caches(&mut self, bytes: u64) {
+        self.held = self.held.min(bytes);
+    }
+
+    fn limit_prefill_chunk(&mut self, positions: usize) {
+        self.chunk = positions;
+    }
+}
+
+const BUDGET: u64 = 1 << 30;
+
+/// A manager with a budget of 1 GiB on a machine whose footprint the test sets.
+fn on_machine(schedule: CleanupSchedule, machine: &Machine) -> (Arc<Recorder>, MemoryManager) {
     let recorder = Arc::new(Recorder::default());
-    let manager = MemoryManager::new(Box::new(Arc::clone(&recorder)), schedule);
+    let limits = MemoryLimits { budget: Some(MemoryBudget::Bytes(BUDGET)), wired_bytes: None };
+    let policy = MemoryPolicy { limits, ..MemoryPolicy::from(schedule) };
+    let signals = Box::new(machine.clone());
+    let manager = MemoryManager::new(Arc::new(Arc::clone(&recorder)), signals, policy, |_| {});
     (recorder, manager)
+}
+
+fn managed(schedule: CleanupSchedule) -> (Arc<Recorder>, MemoryManager) {
+    on_machine(schedule, &Machine::default())
+}
+
+/// What is cleaned up before question `number`.
+fn before(manager: &mut MemoryManager, number: usize) -> Vec<CleanupRecord> {
+    match manager.prepare(step(number), &mut Keeping::default()) {
+        Prepared::Ready(records) => records,
+        Prepared::RestartWanted(sample) => panic!("{sample:?}"),
+    }
+}
+
+fn track<T>(
+    manager: &mut MemoryManager,
+    run: impl FnOnce() -> T,
+) -> Result<Tracked<T>, MemoryError> {
+    manager.track(1, &mut |_| {}, |_| run())
+}
+
+fn clean_up(manager: &mut MemoryManager, reason: CleanupReason) -> CleanupRecord {
+    manager.clean_up(reason, &mut Keeping::default()).unwrap()
 }
 
 fn step(question: usize) -> Step {
@@ -115,14 +197,13 @@ fn step(question: usize) -> Step {
 fn a_question_is_run_between_a_reset_and_a_barrier() {
     let (recorder, mut manager) = managed(CleanupSchedule::every_questions(5));
     let run = || recorder.calls.0.lock().unwrap().push("run");
-    assert_eq!(manager.clean_up_if_due(step(1), false), None);
-    manager.track(run).unwrap();
-    let plain = ["synchronize", "reset_peak", "reading", "run", "synchronize", "reading"];
+    assert_eq!(before(&mut manager, 1), []);
+    track(&mut manager, run).unwrap();
+    let plain = ["synchronize", "reset_peak", "run", "synchronize"];
     assert_eq!(recorder.taken_calls(), plain);
-    assert!(manager.clean_up_if_due(step(6), false).is_some());
-    let cleanup = ["reading", "synchronize", "clear_cache", "reading"];
-    assert_eq!(recorder.taken_calls(), cleanup);
-    manager.track(run).unwrap();
+    assert_eq!(before(&mut manager, 6).len(), 1);
+    assert_eq!(recorder.taken_calls(), ["synchronize", "clear_cache"]);
+    track(&mut manager, run).unwrap();
     assert_eq!(recorder.taken_calls(), plain);
 }
 
@@ -131,8 +212,8 @@ fn a_question_pays_for_itself_alone() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.active.set(1000);
     assert_eq!(manager.loaded(), Ok(1000));
-    let large = manager.track(|| recorder.work(500, 0)).unwrap().memory;
-    let small = manager.track(|| recorder.work(20, 0)).unwrap().memory;
+    let large = track(&mut manager, || recorder.work(500, 0)).unwrap().memory;
+    let small = track(&mut manager, || recorder.work(20, 0)).unwrap().memory;
     assert_eq!((large.peak_bytes, large.peak_delta_bytes), (1500, 500));
     assert_eq!((small.peak_bytes, small.peak_delta_bytes), (1020, 20));
     assert_eq!((small.cache_bytes, small.baseline_bytes), (520, 1000));
@@ -143,7 +224,7 @@ fn a_question_that_allocates_nothing_peaks_at_what_is_active() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.active.set(64);
     manager.loaded().unwrap();
-    let memory = manager.track(|| ()).unwrap().memory;
+    let memory = track(&mut manager, || ()).unwrap().memory;
     assert_eq!((memory.peak_bytes, memory.peak_delta_bytes), (64, 0));
 }
 
@@ -151,10 +232,10 @@ fn a_question_that_allocates_nothing_peaks_at_what_is_active() {
 fn what_was_held_before_a_question_and_after_a_clean_up_is_told() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.work(700, 100);
-    let memory = manager.track(|| recorder.work(70, 30)).unwrap().memory;
+    let memory = track(&mut manager, || recorder.work(70, 30)).unwrap().memory;
     assert_eq!((memory.active_before_bytes, memory.cache_before_bytes), (100, 600));
     assert_eq!((memory.active_bytes, memory.cache_bytes), (130, 640));
-    let record = manager.clean_up(CleanupReason::Scheduled, Some(2));
+    let record = clean_up(&mut manager, CleanupReason::Scheduled);
     assert_eq!((record.active_after_bytes, record.cache_after_bytes), (130, 0));
 }
 
@@ -164,7 +245,7 @@ fn freeing_below_the_baseline_is_no_underflow() {
     recorder.active.set(64);
     manager.loaded().unwrap();
     recorder.active.set(10);
-    let memory = manager.track(|| ()).unwrap().memory;
+    let memory = track(&mut manager, || ()).unwrap().memory;
     assert_eq!(memory.peak_delta_bytes, 0);
 }
 
@@ -172,20 +253,20 @@ fn freeing_below_the_baseline_is_no_underflow() {
 fn an_error_at_the_barrier_withholds_the_answer() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     let failing = || recorder.failing.set(Some("synchronize"));
-    let tracked = manager.track(|| {
+    let tracked = track(&mut manager, || {
         failing();
         "an answer of garbage"
     });
     assert!(matches!(tracked, Err(MemoryError::Mlx { operation: "synchronize", .. })));
     recorder.failing.set(None);
-    assert_eq!(manager.track(|| "an answer").unwrap().value, "an answer");
+    assert_eq!(track(&mut manager, || "an answer").unwrap().value, "an answer");
 }
 
 #[test]
 fn an_error_of_earlier_work_does_not_blame_the_next_question() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.failing.set(Some("synchronize"));
-    let tracked = manager.track(|| recorder.failing.set(None));
+    let tracked = track(&mut manager, || recorder.failing.set(None));
     assert!(tracked.is_ok());
 }
 
@@ -193,9 +274,9 @@ fn an_error_of_earlier_work_does_not_blame_the_next_question() {
 fn a_clean_up_returns_what_it_freed_and_a_second_one_frees_nothing() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.work(700, 100);
-    let first = manager.clean_up(CleanupReason::ModelEnd, None);
+    let first = clean_up(&mut manager, CleanupReason::ModelEnd);
     assert_eq!((first.freed_bytes, first.cache_after_bytes, first.error), (600, 0, None));
-    let second = manager.clean_up(CleanupReason::ModelEnd, None);
+    let second = clean_up(&mut manager, CleanupReason::ModelEnd);
     assert_eq!((second.freed_bytes, second.cache_after_bytes, second.error), (0, 0, None));
     assert_eq!(manager.failed_cleanups(), 0);
 }
@@ -205,12 +286,12 @@ fn every_way_a_clean_up_can_fail_is_recorded_and_counted_and_the_question_still_
     for operation in ["reading", "synchronize", "clear_cache"] {
         let (recorder, mut manager) = managed(CleanupSchedule::every_questions(1));
         recorder.failing.set(Some(operation));
-        let cleanup = manager.clean_up_if_due(step(2), false).unwrap();
+        let cleanup = before(&mut manager, 2).remove(0);
         assert_eq!(cleanup.before_question, Some(2));
         assert!(cleanup.error.unwrap().contains(operation));
         assert_eq!(manager.failed_cleanups(), 1);
         recorder.failing.set(None);
-        assert_eq!(manager.track(|| 7).unwrap().value, 7);
+        assert_eq!(track(&mut manager, || 7).unwrap().value, 7);
     }
 }
 
@@ -219,7 +300,7 @@ fn a_cache_that_is_not_empty_after_clearing_is_a_failure() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.keeps_cache.set(true);
     recorder.work(700, 0);
-    let record = manager.clean_up(CleanupReason::Scheduled, Some(6));
+    let record = clean_up(&mut manager, CleanupReason::Scheduled);
     assert_eq!(record.cache_after_bytes, 700);
     assert!(record.error.unwrap().contains("700 bytes"));
     assert_eq!(manager.failed_cleanups(), 1);
@@ -230,46 +311,133 @@ fn a_cache_is_cleared_even_when_earlier_work_failed() {
     let (recorder, mut manager) = managed(CleanupSchedule::Never);
     recorder.work(700, 0);
     recorder.failing.set(Some("synchronize"));
-    let record = manager.clean_up(CleanupReason::Scheduled, Some(6));
+    let record = clean_up(&mut manager, CleanupReason::Scheduled);
     assert_eq!((record.freed_bytes, record.cache_after_bytes), (700, 0));
     assert!(record.error.is_some());
 }
 
 #[test]
-fn the_cache_is_limited_before_loading() {
-    let (recorder, manager) = managed(CleanupSchedule::Never);
+fn the_cache_is_limited_before_loading_and_no_memory_is_wired() {
+    let (recorder, mut manager) = managed(CleanupSchedule::Never);
     let limit = manager.before_load(0).unwrap();
     assert_eq!(recorder.limit.get(), limit);
     assert!((1 << 28..=1 << 31).contains(&limit));
+    assert_eq!(recorder.taken_calls(), ["set_memory_limit", "set_cache_limit"]);
 }
 
 #[test]
-fn a_model_without_mlx_costs_nothing() {
-    let mut manager =
-        MemoryManager::new(Box::new(NoAllocator), CleanupSchedule::every_questions(1));
+fn memory_is_wired_only_when_asked_for() {
+    let recorder = Arc::new(Recorder::default());
+    let limits = MemoryLimits { wired_bytes: Some(5), ..MemoryLimits::default() };
+    let policy = MemoryPolicy { limits, ..MemoryPolicy::from(CleanupSchedule::Never) };
+    let allocator = Arc::new(Arc::clone(&recorder));
+    let mut manager = MemoryManager::new(allocator, Box::new(Machine::default()), policy, |_| {});
+    manager.before_load(0).unwrap();
+    assert_eq!(recorder.taken_calls()[0], "set_wired_limit");
+}
+
+#[test]
+fn a_model_that_computes_elsewhere_is_never_cleaned_up() {
+    let policy = MemoryPolicy::from(CleanupSchedule::every_questions(1));
+    let machine = Machine::default();
+    machine.0.set(u64::MAX);
+    let mut manager = MemoryManager::new(Arc::new(NoAllocator), Box::new(machine), policy, |_| {});
     assert_eq!(manager.loaded(), Ok(0));
-    assert_eq!(manager.clean_up_if_due(step(2), false).unwrap().error, None);
-    let memory = QuestionMemory::default();
-    assert_eq!(manager.track(|| 7), Ok(Tracked { value: 7, memory }));
+    let mut model = Keeping::default();
+    for number in 1..4 {
+        assert_eq!(manager.prepare(step(number), &mut model), Prepared::Ready(Vec::new()));
+        let tracked = manager.track(number, &mut |_| {}, |observer| {
+            model.generate(&Chat::default(), &GenerationOptions::default(), observer).is_ok()
+        });
+        assert!(tracked.unwrap().value);
+    }
+    assert_eq!(manager.clean_up(CleanupReason::ModelEnd, &mut model), None);
 }
 
 #[test]
-fn what_a_model_gave_up_is_cleared_at_once_and_a_due_clean_up_is_not_made_twice() {
-    let (_, mut manager) = managed(CleanupSchedule::every_questions(2));
-    let reason = |record: Option<CleanupRecord>| record.map(|record| record.reason);
-    assert_eq!(reason(manager.clean_up_if_due(step(2), true)), Some(CleanupReason::Pressure));
-    assert_eq!(reason(manager.clean_up_if_due(step(2), false)), None);
-    assert_eq!(reason(manager.clean_up_if_due(step(3), true)), Some(CleanupReason::Scheduled));
+fn each_level_takes_its_measures_once_and_clears_before_every_question() {
+    let machine = Machine::default();
+    let (recorder, mut manager) = on_machine(CleanupSchedule::every_questions(5), &machine);
+    let usual = manager.before_load(0).unwrap();
+    let mut model = Keeping { held: 1000, chunk: 0 };
+    let mut reliefs =
+        |manager: &mut MemoryManager, number| match manager.prepare(step(number), &mut model) {
+            Prepared::Ready(records) => {
+                let reliefs = records.iter().map(|record| record.steps.clone()).collect::<Vec<_>>();
+                assert!(records.iter().all(|record| record.reason == CleanupReason::Pressure));
+                (reliefs, model.held, model.chunk)
+            }
+            Prepared::RestartWanted(sample) => panic!("{sample:?}"),
+        };
+    assert_eq!(reliefs(&mut manager, 1), (vec![], 1000, 0));
+    machine.0.set(BUDGET / 100 * 80);
+    let elevated = vec![Relief::HalvedCacheLimit, Relief::ShrankCaches];
+    assert_eq!(reliefs(&mut manager, 2), (vec![elevated], 500, 0));
+    assert!(recorder.limit.get() < usual);
+    assert_eq!(reliefs(&mut manager, 3), (vec![vec![]], 500, 0));
 }
 
 #[test]
-fn memory_is_short_when_the_machine_says_so_and_not_where_it_says_nothing() {
-    let short =
-        || Some(SystemMemory { total_bytes: 1600, available_bytes: 99, ..SystemMemory::default() });
-    let plenty = || {
-        Some(SystemMemory { total_bytes: 1600, available_bytes: 100, ..SystemMemory::default() })
-    };
-    let managed = |system| managed(CleanupSchedule::Never).1.on(system);
-    assert!(managed(short).is_short());
-    assert!(!managed(plenty).is_short() && !managed(|| None).is_short());
+fn a_worker_that_starts_at_high_keeps_nothing_and_runs_prompts_in_small_pieces() {
+    let recorder = Arc::new(Recorder::default());
+    let limits = MemoryLimits { budget: Some(MemoryBudget::Bytes(BUDGET)), wired_bytes: None };
+    let policy = MemoryPolicy { limits, level: Level::High, schedule: CleanupSchedule::Never };
+    let allocator = Arc::new(Arc::clone(&recorder));
+    let machine = Machine::default();
+    machine.0.set(BUDGET / 100 * 90);
+    let mut manager = MemoryManager::new(allocator, Box::new(machine), policy, |_| {});
+    let mut model = Keeping { held: 1000, chunk: 0 };
+    let Prepared::Ready(records) = manager.prepare(step(1), &mut model) else { panic!() };
+    assert_eq!((records.len(), model.held, model.chunk), (1, 0, 256));
+    assert!(recorder.taken_calls().contains(&"clear_compiled"));
+}
+
+#[test]
+fn at_critical_a_used_worker_asks_for_a_successor_and_a_fresh_one_tries() {
+    let machine = Machine::default();
+    let (_, mut manager) = on_machine(CleanupSchedule::Never, &machine);
+    machine.0.set(BUDGET);
+    let mut model = Keeping::default();
+    assert!(matches!(manager.prepare(step(1), &mut model), Prepared::Ready(_)));
+    let Prepared::RestartWanted(sample) = manager.prepare(step(2), &mut model) else { panic!() };
+    assert_eq!((sample.level, sample.question), (Level::Critical, Some(2)));
+}
+
+#[test]
+fn a_question_during_which_memory_runs_out_is_stopped_with_its_numbers() {
+    let machine = Machine::default();
+    let (_, mut manager) = on_machine(CleanupSchedule::Never, &machine);
+    let mut model = Keeping::default();
+    manager.prepare(step(1), &mut model);
+    let tracked = manager.track(1, &mut |_| {}, |observer| {
+        observer.reached(Phase::Prefill).unwrap();
+        machine.0.set(BUDGET);
+        // The watcher looks once a second.
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while observer.reached(Phase::Decode).is_ok() {
+            assert!(std::time::Instant::now() < until, "nobody noticed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        model.generate(&Chat::default(), &GenerationOptions::default(), observer)
+    });
+    let Tracked { value, stopped, .. } = tracked.unwrap();
+    let Err(ModelError::Memory(message)) = value else { panic!("{value:?}") };
+    assert!(message.contains("1073 MB of the budget of 1073 MB"), "{message}");
+    assert_eq!(stopped.unwrap().level, Level::Critical);
+}
+
+#[test]
+fn with_clean_ups_off_nothing_is_cleared_stopped_or_limited() {
+    let machine = Machine::default();
+    machine.0.set(BUDGET);
+    let (recorder, mut manager) = on_machine(CleanupSchedule::Off, &machine);
+    assert_eq!(manager.before_load(0), Ok(BUDGET));
+    let mut model = Keeping { held: 9, chunk: 0 };
+    for number in 1..20 {
+        assert_eq!(manager.prepare(step(number), &mut model), Prepared::Ready(Vec::new()));
+    }
+    let told = manager.track(20, &mut |_| {}, |observer| observer.reached(Phase::Decode));
+    assert_eq!(told.unwrap().value, Ok(()));
+    assert!(!recorder.taken_calls().contains(&"clear_cache"));
+    assert_eq!((model.held, model.chunk), (9, 0));
 }

@@ -7,7 +7,8 @@ use std::sync::{
 
 use super::*;
 use crate::memory::{
-    MachineSignals, MemoryError, NoAllocator, PressureStep, ScriptedSignals, SystemPressure,
+    MachineSignals, MemoryError, MemoryReading, NoAllocator, PressureStep, ScriptedSignals,
+    SystemPressure,
 };
 
 const NEVER: Duration = Duration::from_secs(3600);

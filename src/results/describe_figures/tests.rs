@@ -18,6 +18,7 @@ fn cleanup(before_question: Option<usize>, active_after_bytes: u64) -> CleanupRe
         cache_after_bytes: 0,
         duration_ms: 1.0,
         level: Level::Normal,
+        passes: 1,
         steps: Vec::new(),
         error: None,
     }

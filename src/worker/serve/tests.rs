@@ -5,9 +5,23 @@ use std::path::PathBuf;
 use super::*;
 use crate::{
     backend::manifest::{BackendKind, Manifest},
-    memory::{CleanupSchedule, Level, Step},
+    memory::{CleanupSchedule, Level, MemoryLimits, Step},
     vlm::{Chat, GenerationOptions, LoadOptions, Message},
 };
+
+/// What the worker writes, also from its watcher.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 struct Talk {
     replies: Vec<Reply>,
@@ -21,6 +35,7 @@ fn load(path: PathBuf) -> Ask {
         path,
         options: LoadOptions::default(),
         cleanup: CleanupSchedule::every_questions(2),
+        limits: MemoryLimits::default(),
         level: Level::Normal,
     }))
 }
@@ -47,12 +62,14 @@ fn talk(asks: impl IntoIterator<Item = Ask>) -> Talk {
 }
 
 fn say(input: &str) -> Talk {
-    let mut output = Vec::new();
-    let result = serve(input.as_bytes(), &mut output);
-    let output = String::from_utf8(output).unwrap();
+    let output = Output::default();
+    let result = serve(input.as_bytes(), output.clone());
+    let output = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
     let replies = output
         .lines()
         .map(|line| serde_json::from_str(line.strip_prefix(LINE_PREFIX).unwrap()).unwrap());
+    // How memory looked is another matter.
+    let replies = replies.filter(|reply| !matches!(reply, Reply::Sampled(_)));
     Talk { replies: replies.collect(), result }
 }
 

@@ -1,0 +1,98 @@
+//! What each level asks for. Pure: who climbs is [`MemoryManager`](super::MemoryManager).
+
+use super::Level;
+
+/// Never let the allocator keep less than this for reuse.
+const LEAST_CACHE_LIMIT: u64 = 128 << 20;
+
+/// What a level asks for. Nothing here changes what a model is asked or how exactly it computes;
+/// smaller pieces of a prompt may decide a tie between two tokens, and are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measures {
+    /// Clear the cache before every question, whatever the schedule says.
+    pub clear_every_question: bool,
+    /// The allocator keeps half as much for reuse.
+    pub halve_cache_limit: bool,
+    /// What the model may keep for later questions.
+    pub keep: Keep,
+    /// Most positions of a prompt that are run at once; `None` leaves it to the model.
+    pub prefill_chunk: Option<usize>,
+    /// Clear the cache between the pieces of a prompt and every so many tokens too, forget
+    /// compiled graphs and give back what the C library kept.
+    pub lean: bool,
+    /// Only a new process helps.
+    pub restart: bool,
+}
+
+/// What a model may keep for later questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All it likes.
+    All,
+    /// Half of it, when the level is entered: keys and values go first.
+    Half,
+    /// Nothing.
+    Nothing,
+}
+
+impl Measures {
+    /// What `level` asks for.
+    pub fn at(level: Level) -> Self {
+        let normal = Self {
+            clear_every_question: false,
+            halve_cache_limit: false,
+            keep: Keep::All,
+            prefill_chunk: None,
+            lean: false,
+            restart: false,
+        };
+        let elevated = Self {
+            clear_every_question: true,
+            halve_cache_limit: true,
+            keep: Keep::Half,
+            ..normal
+        };
+        let high = Self { keep: Keep::Nothing, prefill_chunk: Some(256), lean: true, ..elevated };
+        match level {
+            Level::Normal => normal,
+            Level::Elevated => elevated,
+            Level::High => high,
+            Level::Critical => Self { prefill_chunk: Some(128), restart: true, ..high },
+        }
+    }
+
+    /// The cache limit in bytes, where `normal` is the usual one.
+    pub fn cache_limit(&self, normal: u64) -> u64 {
+        if self.halve_cache_limit {
+            (normal / 2).max(LEAST_CACHE_LIMIT.min(normal))
+        } else {
+            normal
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rung_keeps_what_the_one_below_asks_for() {
+        for (below, above) in Level::ALL.iter().zip(&Level::ALL[1..]) {
+            let (below, above) = (Measures::at(*below), Measures::at(*above));
+            assert!(above.clear_every_question >= below.clear_every_question);
+            assert!(above.halve_cache_limit >= below.halve_cache_limit);
+            assert!(above.lean >= below.lean && above.restart >= below.restart);
+            let chunk = |it: Measures| it.prefill_chunk.unwrap_or(usize::MAX);
+            assert!(chunk(above) <= chunk(below));
+        }
+    }
+
+    #[test]
+    fn the_cache_limit_is_halved_but_not_below_its_floor() {
+        let elevated = Measures::at(Level::Elevated);
+        assert_eq!(elevated.cache_limit(1 << 30), 1 << 29);
+        assert_eq!(elevated.cache_limit(200 << 20), LEAST_CACHE_LIMIT);
+        assert_eq!(elevated.cache_limit(64 << 20), 64 << 20);
+        assert_eq!(Measures::at(Level::Normal).cache_limit(1 << 30), 1 << 30);
+    }
+}
