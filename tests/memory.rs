@@ -10,7 +10,9 @@ use vlm_test::{
         Allocator, CleanupReason, CleanupSchedule, MachineSignals, MemoryError, MemoryManager,
         MlxAllocator, Prepared, Step, Tracked, clear_mlx_memory,
     },
-    vlm::{Chat, Generation, GenerationOptions, ModelError, Observer, VisionLanguageModel},
+    vlm::{
+        Chat, Generation, GenerationOptions, ModelError, Observer, Unobserved, VisionLanguageModel,
+    },
 };
 
 const F32: u64 = 4;
@@ -53,7 +55,7 @@ fn track<T>(
     manager: &mut MemoryManager,
     run: impl FnOnce() -> T,
 ) -> Result<Tracked<T>, MemoryError> {
-    manager.track(1, &mut |_| {}, |_| run())
+    manager.track(1, &mut Unobserved, |_| run())
 }
 
 fn step(question: usize) -> Step {
@@ -128,7 +130,9 @@ fn arrays_of_a_question_are_gone_when_it_ends() {
     let mut manager = managed(allocator, CleanupSchedule::every_questions(5));
     let baseline = manager.loaded().unwrap();
     for question in 1..=12 {
-        let Prepared::Ready(records) = manager.prepare(step(question), &mut Nothing) else {
+        let Prepared::Ready(records) =
+            manager.prepare(step(question), &mut Nothing, &mut Unobserved)
+        else {
             panic!()
         };
         assert_eq!(records.len(), usize::from([6, 11].contains(&question)));

@@ -140,7 +140,7 @@ fn questions_are_answered_in_turn_with_their_clean_ups_and_pieces() {
         let expected = if [6, 11].contains(&number) { vec![Some(number)] } else { vec![] };
         assert_eq!(before, expected);
     }
-    let record = worker.clean_up(CleanupReason::ModelEnd, AMPLE).unwrap();
+    let record = worker.clean_up(CleanupReason::ModelEnd, AMPLE, &mut |_| {}).unwrap();
     assert_eq!((record.before_question, record.error), (None, None));
     let pid = worker.pid();
     worker.stop();
@@ -400,7 +400,7 @@ fn under_pressure_caches_are_given_up_to_the_last_byte_and_no_answer_changes() {
     let baseline = memory.baseline_bytes;
     let (again, _) = ask(&mut worker, 2);
     assert!(again.usage.cached_tokens > again.usage.image_tokens && again.timings.vision == 0.0);
-    let record = worker.clean_up(CleanupReason::Pressure, AMPLE).unwrap();
+    let record = worker.clean_up(CleanupReason::Pressure, AMPLE, &mut |_| {}).unwrap();
     assert_eq!((record.active_after_bytes, record.cache_after_bytes), (baseline, 0));
     let (anew, memory) = ask(&mut worker, 3);
     assert!(anew.usage.cached_tokens == 0 && anew.timings.vision > 0.0);

@@ -21,8 +21,9 @@ pub(super) struct Governed<'a> {
     pub question: usize,
     /// Whether anything is refused, cleared or stopped at all.
     pub governs: bool,
-    /// Gets the pieces of the answer.
-    pub on_text: &'a mut dyn FnMut(&str),
+    /// Gets the pieces of the answer, and hears of each new phase.
+    pub onlooker: &'a mut dyn Observer,
+    pub phase: Phase,
     /// What the question said it needs.
     pub need: Option<Need>,
     /// Clean-ups made while it ran.
@@ -53,7 +54,7 @@ impl Governed<'_> {
 
 impl Observer for Governed<'_> {
     fn text(&mut self, piece: &str) {
-        (self.on_text)(piece);
+        self.onlooker.text(piece);
     }
 
     fn admit(&mut self, need: &Need) -> Admission {
@@ -78,7 +79,11 @@ impl Observer for Governed<'_> {
     }
 
     fn reached(&mut self, phase: Phase) -> Result<(), ModelError> {
-        self.watch.set_phase(phase);
+        if phase != self.phase {
+            self.phase = phase;
+            self.watch.set_phase(phase);
+            self.onlooker.reached(phase)?;
+        }
         if !self.governs {
             return Ok(());
         }

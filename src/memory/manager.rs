@@ -163,11 +163,19 @@ impl MemoryManager {
 
     /// Makes room for the question at `step`: cleans up if the schedule asks for it, looks at
     /// the memory and does what its level asks for. The records are worth reporting before the
-    /// question is run, which may never end.
-    pub fn prepare(&mut self, step: Step, model: &mut dyn VisionLanguageModel) -> Prepared {
+    /// question is run, which may never end; `onlooker` hears of the phase before they are made.
+    pub fn prepare(
+        &mut self,
+        step: Step,
+        model: &mut dyn VisionLanguageModel,
+        onlooker: &mut dyn Observer,
+    ) -> Prepared {
         let question = Some(step.question);
-        self.watch.set(question, Phase::CleanUp, model.held_bytes());
-        let mut records: Vec<_> = self.routine(step).into_iter().collect();
+        let mut records = Vec::new();
+        if self.is_due(step) {
+            self.enter_clean_up(question, model, onlooker);
+            records.push(self.clear(CleanupReason::Scheduled, question, Vec::new()));
+        }
         self.watch.set(question, Phase::Idle, model.held_bytes());
         let sample = self.watch.sample(None, false);
         if self.governs() {
@@ -175,55 +183,59 @@ impl MemoryManager {
             if wanted.restart && self.asked > 0 {
                 return Prepared::RestartWanted(Box::new(sample));
             }
-            records.extend(self.climb_to(
-                wanted,
-                sample.level,
-                step.question,
-                records.len(),
-                model,
-            ));
+            let just_cleared = !records.is_empty();
+            if let Some(steps) = self.climb_to(wanted, just_cleared, model) {
+                self.enter_clean_up(question, model, onlooker);
+                records.push(self.clear(CleanupReason::Pressure, question, steps));
+                // Whether it helped is worth knowing at once.
+                self.watch.sample(None, false);
+            }
         }
         self.asked += 1;
         Prepared::Ready(records)
     }
 
-    /// The clean-up of the schedule.
-    fn routine(&mut self, step: Step) -> Option<CleanupRecord> {
-        let due = match self.policy.schedule {
+    /// Whether the schedule asks for a clean-up now.
+    fn is_due(&mut self, step: Step) -> bool {
+        if !self.governs() {
+            return false;
+        }
+        match self.policy.schedule {
             CleanupSchedule::Adaptive => {
                 let last = self.watch.last();
                 let cache = self.allocator.reading().unwrap_or_default().cache_bytes;
                 self.adaptive.due(cache, last.headroom_bytes(), last.level)
             }
             schedule => schedule.due(step),
-        };
-        let due = due && self.governs();
-        due.then(|| self.clear(CleanupReason::Scheduled, Some(step.question), Vec::new()))
+        }
     }
 
-    /// Puts what is `wanted` at `level` into force, each step once, and cleans up where that is
-    /// asked for before every question and was not just done.
+    fn enter_clean_up(
+        &self,
+        question: Option<usize>,
+        model: &dyn VisionLanguageModel,
+        onlooker: &mut dyn Observer,
+    ) {
+        self.watch.set(question, Phase::CleanUp, model.held_bytes());
+        // Nobody can stop a clean-up.
+        let _ = onlooker.reached(Phase::CleanUp);
+    }
+
+    /// Puts what is `wanted` into force, each step once, and says which, if the cache has to be
+    /// cleared now: before every question, unless that was just done and nothing was given up.
     fn climb_to(
         &mut self,
         wanted: Measures,
-        level: Level,
-        question: usize,
-        just_cleared: usize,
+        just_cleared: bool,
         model: &mut dyn VisionLanguageModel,
-    ) -> Option<CleanupRecord> {
+    ) -> Option<Vec<Relief>> {
         let steps = self.relieve(wanted, model);
         self.measures = wanted;
-        let needed = wanted.clear_every_question && (just_cleared == 0 || !steps.is_empty());
-        if !needed || (level == Level::Normal && steps.is_empty()) {
-            return None;
+        let clear = wanted.clear_every_question && (!just_cleared || !steps.is_empty());
+        if clear {
+            self.adaptive.restart();
         }
-        self.adaptive.restart();
-        self.watch.set(Some(question), Phase::CleanUp, model.held_bytes());
-        let mut record = self.clear(CleanupReason::Pressure, Some(question), steps);
-        record.level = level;
-        // Whether it helped is worth knowing at once.
-        self.watch.sample(None, false);
-        Some(record)
+        clear.then_some(steps)
     }
 
     fn relieve(&mut self, wanted: Measures, model: &mut dyn VisionLanguageModel) -> Vec<Relief> {
@@ -262,7 +274,8 @@ impl MemoryManager {
     }
 
     /// Runs one question while it is looked on, and measures it alone. `run` returns plain
-    /// values, so that its arrays are dropped when it ends. Pieces of the answer go to `on_text`.
+    /// values, so that its arrays are dropped when it ends. `onlooker` gets the pieces of the
+    /// answer and hears of each new phase.
     ///
     /// # Errors
     /// [`MemoryError`] when the work behind the value failed after the value was made: it
@@ -270,7 +283,7 @@ impl MemoryManager {
     pub fn track<T>(
         &mut self,
         question: usize,
-        on_text: &mut dyn FnMut(&str),
+        onlooker: &mut dyn Observer,
         run: impl FnOnce(&mut dyn Observer) -> T,
     ) -> Result<Tracked<T>, MemoryError> {
         // An error here is of earlier work, so it does not make this question invalid.
@@ -287,7 +300,8 @@ impl MemoryManager {
             measures: self.measures,
             question,
             governs: self.governs(),
-            on_text,
+            onlooker,
+            phase: Phase::Idle,
             need: None,
             cleanups: Vec::new(),
             tokens: 0,

@@ -12,11 +12,11 @@ use super::{
     model_run::{CLEANUP_LIMIT, ModelRun, Stop},
 };
 use crate::{
-    memory::{CleanupReason, Step},
+    memory::{CleanupReason, CleanupRecord, Step},
     results::{Event, Outcome, Recorder, ResultsError},
     suites::{Item, Prompt},
     vlm::ModelError,
-    worker::{DeathCause, Exchange, Told, protocol::Question},
+    worker::{DeathCause, Exchange, Told, WorkerProcess, protocol::Question},
 };
 
 impl ModelRun<'_> {
@@ -106,16 +106,34 @@ impl ModelRun<'_> {
 
     /// The clean-up that is due before a question the worker is not asked.
     fn clean_up_unasked(&mut self, step: Step) -> Result<(), ResultsError> {
+        let model = self.name();
         let Some(worker) = &mut self.worker else { return Ok(()) };
         if !self.plan.settings.cleanup.due(step) {
             return Ok(());
         }
-        if let Some(mut record) = worker.clean_up(CleanupReason::Scheduled, CLEANUP_LIMIT) {
+        let record = clean_up(worker, CleanupReason::Scheduled, self.recorder, &model)?;
+        if let Some(mut record) = record {
             record.before_question = Some(step.question);
-            self.recorder.record(Event::CleanedUp { model: self.name(), record })?;
+            self.recorder.record(Event::CleanedUp { model, record })?;
         }
         Ok(())
     }
+}
+
+/// Has `worker` clean up, and keeps what it tells besides.
+pub(super) fn clean_up(
+    worker: &mut WorkerProcess,
+    reason: CleanupReason,
+    recorder: &mut Recorder,
+    model: &str,
+) -> Result<Option<CleanupRecord>, ResultsError> {
+    let mut kept = Ok(());
+    let record = worker.clean_up(reason, CLEANUP_LIMIT, &mut |told| {
+        if kept.is_ok() {
+            kept = keep(recorder, model, told);
+        }
+    });
+    kept.map(|()| record)
 }
 
 /// Whether the worker ended before it began, so that the question was not put at all.

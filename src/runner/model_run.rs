@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     Plan, PlannedModel,
+    asking::clean_up,
     ends::{UnplannedEnds, WorkerEnd},
 };
 use crate::{
@@ -177,8 +178,9 @@ impl<'a> ModelRun<'a> {
 
     fn clean_up_at_the_end(&mut self) -> Result<(), ResultsError> {
         let Some(mut worker) = self.worker.take() else { return Ok(()) };
-        if let Some(record) = worker.clean_up(CleanupReason::ModelEnd, CLEANUP_LIMIT) {
-            let model = self.name();
+        let model = self.name();
+        let reason = CleanupReason::ModelEnd;
+        if let Some(record) = clean_up(&mut worker, reason, self.recorder, &model)? {
             self.recorder.record(Event::CleanedUp { model, record })?;
         }
         worker.stop();

@@ -188,6 +188,7 @@ impl WorkerProcess {
                     told(Told::CleanedUp(record));
                     continue;
                 }
+                Incoming::Reply(Reply::Reached { .. }) => continue,
                 Incoming::Reply(reply) => {
                     tracing::warn!(?reply, question = question.id, "reply out of turn");
                     continue;
@@ -205,8 +206,14 @@ impl WorkerProcess {
         }
     }
 
-    /// Has the worker clean up now. `None` if it did not within `deadline`.
-    pub fn clean_up(&mut self, reason: CleanupReason, deadline: Duration) -> Option<CleanupRecord> {
+    /// Has the worker clean up now; `told` gets what it tells besides. `None` if it did not within
+    /// `deadline`, or computes elsewhere.
+    pub fn clean_up(
+        &mut self,
+        reason: CleanupReason,
+        deadline: Duration,
+        told: &mut dyn FnMut(Told),
+    ) -> Option<CleanupRecord> {
         self.pipes.send(Ask::CleanUp { reason });
         self.phase = Some(Phase::CleanUp);
         let until = Instant::now() + deadline;
@@ -221,6 +228,7 @@ impl WorkerProcess {
                     self.phase = Some(Phase::Idle);
                     return None;
                 }
+                Incoming::Reply(Reply::Sampled(sample)) => told(Told::Sampled(sample)),
                 Incoming::Reply(_) => {}
                 Incoming::Ended => {
                     tracing::warn!(death = %self.death(), "no clean-up");
@@ -261,12 +269,10 @@ impl WorkerProcess {
     }
 
     fn heard(&mut self, reply: Reply) -> Incoming {
-        if let Reply::Sampled(sample) = &reply {
-            // Taken before it begins with what it was asked.
-            if sample.phase != Phase::Idle {
-                self.phase = Some(sample.phase);
-            }
-            self.sample = Some((sample.clone(), Instant::now()));
+        match &reply {
+            Reply::Reached { phase } => self.phase = Some(*phase),
+            Reply::Sampled(sample) => self.sample = Some((sample.clone(), Instant::now())),
+            _ => {}
         }
         Incoming::Reply(reply)
     }

@@ -11,7 +11,7 @@ use crate::{
         CleanupReason, CleanupRecord, CleanupSchedule, Level, MemoryLimits, MemorySample,
         QuestionMemory, Step,
     },
-    vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError},
+    vlm::{Chat, Generation, GenerationOptions, LoadOptions, Loaded, ModelError, Phase},
 };
 
 /// Starts every protocol line on a worker's standard output.
@@ -88,6 +88,11 @@ pub enum Reply {
         id: u64,
         /// Whole characters.
         piece: String,
+    },
+    /// What it does now, when that changes: a death is laid to it.
+    Reached {
+        /// That.
+        phase: Phase,
     },
     /// What the memory looks like: before each question, and once a second.
     Sampled(Box<MemorySample>),

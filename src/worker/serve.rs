@@ -15,7 +15,7 @@ use crate::{
         CleanupReason, Failure, MemoryError, MemoryManager, MemoryPolicy, MlxAllocator, Prepared,
         Tracked,
     },
-    vlm::{Generation, Loaded, ModelError, VisionLanguageModel},
+    vlm::{Generation, Loaded, ModelError, Observer, Phase, VisionLanguageModel},
 };
 
 /// Why a worker ended early. A model that fails is no such reason: its runner is told.
@@ -121,8 +121,7 @@ impl Worker {
     ) -> Result<(Self, Loaded), Reply> {
         let start = Instant::now();
         let failed = |message, panicked| Reply::LoadFailed { message, panicked };
-        let open = || Self::open_at(load, replies, start).map_err(|error| error.to_string());
-        match fenced(open) {
+        match fenced(|| Self::open_at(load, replies, start).map_err(|error| error.to_string())) {
             Ok(opened) => opened.map_err(|message| failed(message, false)),
             Err(panic) => Err(failed(format!("loading panicked: {panic}"), true)),
         }
@@ -168,32 +167,25 @@ impl Worker {
     ) -> Result<bool, ServeError> {
         let Self { model, memory } = self;
         let id = question.id;
-        match fenced(|| memory.prepare(question.step, &mut **model)) {
+        let Question { chat, options, stream, .. } = question;
+        let mut teller = Teller { replies, id, streams: *stream, sent: Ok(()) };
+        match fenced(|| memory.prepare(question.step, &mut **model, &mut teller)) {
             Ok(Prepared::Ready(records)) => {
-                for record in records {
-                    replies.send(&Reply::CleanedUp(record))?;
-                }
+                records.into_iter().for_each(|record| teller.tell(&Reply::CleanedUp(record)));
             }
             Ok(Prepared::RestartWanted(sample)) => {
-                replies.send(&Reply::RestartWanted { id, sample })?;
-                return Ok(false);
+                teller.tell(&Reply::RestartWanted { id, sample });
+                return teller.sent.map(|()| false);
             }
             Err(panic) => {
-                replies.send(&Reply::Failed { id, error: panicked(&panic), worker_ends: true })?;
-                return Ok(false);
+                teller.tell(&Reply::Failed { id, error: panicked(&panic), worker_ends: true });
+                return teller.sent.map(|()| false);
             }
         }
-        let mut written = Ok(());
-        let mut on_text = |piece: &str| {
-            if question.stream && written.is_ok() {
-                written = replies.send(&Reply::Text { id, piece: piece.to_owned() });
-            }
-        };
-        let Question { chat, options, .. } = question;
-        let tracked = memory.track(question.step.question, &mut on_text, |observer| {
+        let tracked = memory.track(question.step.question, &mut teller, |observer| {
             fenced(|| model.generate(chat, options, observer))
         });
-        written?;
+        teller.sent?;
         for record in tracked.iter().flat_map(|tracked| &tracked.cleanups) {
             replies.send(&Reply::CleanedUp(record.clone()))?;
         }
@@ -236,6 +228,36 @@ impl Worker {
         let record = self.memory.clean_up(reason, &mut *self.model);
         replies.send(&record.map_or(Reply::NothingToCleanUp, Reply::CleanedUp))?;
         Ok(true)
+    }
+}
+
+/// Tells the runner how far an answer is.
+struct Teller<'a, W> {
+    replies: &'a mut Replies<W>,
+    id: u64,
+    streams: bool,
+    /// The first reply that could not be sent.
+    sent: Result<(), ServeError>,
+}
+
+impl<W: Write> Teller<'_, W> {
+    fn tell(&mut self, reply: &Reply) {
+        if self.sent.is_ok() {
+            self.sent = self.replies.send(reply);
+        }
+    }
+}
+
+impl<W: Write> Observer for Teller<'_, W> {
+    fn text(&mut self, piece: &str) {
+        if self.streams {
+            self.tell(&Reply::Text { id: self.id, piece: piece.to_owned() });
+        }
+    }
+
+    fn reached(&mut self, phase: Phase) -> Result<(), ModelError> {
+        self.tell(&Reply::Reached { phase });
+        Ok(())
     }
 }
 

@@ -161,7 +161,8 @@ impl Memory {
     }
 
     fn allocate(&self, bytes: u64) -> Result<Option<Buffer>, ModelError> {
-        let refused = |error: MemoryError| ModelError::Memory(error.to_string());
+        // As MLX tells it: a text, whose meaning is for the worker to find.
+        let refused = |error: MemoryError| ModelError::Compute(error.to_string());
         let allocator = self.allocator.as_ref().filter(|_| bytes > 0);
         allocator.map(|it| it.allocate(bytes).map_err(refused)).transpose()
     }

@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use super::*;
 use crate::{
-    memory::{CleanupSchedule, MemoryManager, MemoryReading, Step, SystemPressure},
+    memory::{
+        CleanupSchedule, MachineSignals, MemoryManager, MemoryReading, Prepared, Step,
+        SystemPressure,
+    },
     vlm::{Message, Unobserved},
 };
 
@@ -32,6 +35,20 @@ fn ready(script: &str) -> Ready {
     let mut model = model.unwrap();
     model.load().unwrap();
     Ready { folder, model }
+}
+
+fn managed(ready: &Ready, schedule: CleanupSchedule) -> MemoryManager {
+    let signals = Box::new(MachineSignals::new());
+    MemoryManager::new(ready.model.allocator(), signals, schedule.into(), |_| {})
+}
+
+/// How many clean-ups are made before `question`.
+fn prepare(manager: &mut MemoryManager, model: &mut ScriptedModel, question: usize) -> usize {
+    let step = Step { question, image: 1, opens_image: false };
+    match manager.prepare(step, model, &mut Unobserved) {
+        Prepared::Ready(records) => records.len(),
+        Prepared::RestartWanted(sample) => panic!("{sample:?}"),
+    }
 }
 
 impl Ready {
@@ -115,9 +132,9 @@ fn memory_that_runs_out_is_told_as_such_and_the_next_question_has_it_again() {
          [[answer]]\nat = 2\nquestion_bytes = 805_306_368\n",
     );
     let error = ready.ask().unwrap_err();
-    assert!(matches!(&error, ModelError::Memory(text) if text.contains("Unable to allocate")));
+    assert!(matches!(&error, ModelError::Compute(text) if text.contains("Unable to allocate")));
     let error = ready.ask().unwrap_err();
-    assert!(matches!(&error, ModelError::Memory(text) if text.contains("maximum allowed buffer")));
+    assert!(matches!(&error, ModelError::Compute(text) if text.contains("maximum allowed buffer")));
     assert_eq!(ready.ask(), Ok("ok".to_owned()));
 }
 
@@ -126,9 +143,9 @@ fn a_late_error_spoils_its_own_question_and_no_other() {
     let mut ready = ready(
         "default = 'ok'\n[[answer]]\nat = 2\ntext = 'zeros'\nlate_error = true\nphase = 'decode'\n",
     );
-    let mut manager = MemoryManager::new(ready.model.allocator(), CleanupSchedule::Never);
+    let mut manager = managed(&ready, CleanupSchedule::Never);
     manager.loaded().unwrap();
-    let answers = [1, 2, 3].map(|_| manager.track(|| ready.ask()));
+    let answers = [1, 2, 3].map(|_| manager.track(1, &mut Unobserved, |_| ready.ask()));
     assert!(answers[0].is_ok() && answers[2].is_ok());
     let error = answers[1].as_ref().unwrap_err().to_string();
     assert!(error.contains("OutOfMemory"), "{error}");
@@ -137,9 +154,9 @@ fn a_late_error_spoils_its_own_question_and_no_other() {
 #[test]
 fn a_device_that_ignores_submissions_never_answers_again() {
     let mut ready = ready("default = 'ok'\n[[answer]]\nat = 2\nsubmissions_ignored = true\n");
-    let mut manager = MemoryManager::new(ready.model.allocator(), CleanupSchedule::Never);
+    let mut manager = managed(&ready, CleanupSchedule::Never);
     manager.loaded().unwrap();
-    let good = [1, 2, 3, 4].map(|_| manager.track(|| ready.ask()).is_ok());
+    let good = [1, 2, 3, 4].map(|_| manager.track(1, &mut Unobserved, |_| ready.ask()).is_ok());
     assert_eq!(good, [true, false, false, false]);
 }
 
@@ -148,19 +165,18 @@ fn a_fault_of_a_clean_up_happens_in_the_first_one_after_its_answer() {
     let mut ready = ready(
         "default = 'ok'\n[[answer]]\nat = 2\ntext = 'armed'\npanic = 'oh'\nphase = 'clean_up'\n",
     );
-    let mut manager =
-        MemoryManager::new(ready.model.allocator(), CleanupSchedule::every_questions(2));
+    let mut manager = managed(&ready, CleanupSchedule::every_questions(2));
     manager.loaded().unwrap();
-    let step = |question| Step { question, image: 1, opens_image: false };
     for question in 1..=2 {
-        assert!(manager.clean_up_if_due(step(question), false).is_none());
+        assert_eq!(prepare(&mut manager, &mut ready.model, question), 0);
         ready.ask().unwrap();
     }
     let third = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        manager.clean_up_if_due(step(3), false)
+        prepare(&mut manager, &mut ready.model, 3)
     }));
     assert_eq!(third.unwrap_err().downcast_ref::<String>().unwrap(), "oh");
-    assert_eq!(manager.clean_up_if_due(step(5), false).unwrap().error, None);
+    assert_eq!(prepare(&mut manager, &mut ready.model, 5), 1);
+    assert_eq!(manager.failed_cleanups(), 0);
 }
 
 #[test]

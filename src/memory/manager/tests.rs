@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::{
     memory::{MemoryBudget, MemoryReading, NoAllocator, ProcessMemory, SystemMemory},
-    vlm::{Chat, Generation, GenerationOptions, ModelError},
+    vlm::{Chat, Generation, GenerationOptions, ModelError, Unobserved},
 };
 
 /// A value that threads may share.
@@ -172,7 +172,7 @@ fn managed(schedule: CleanupSchedule) -> (Arc<Recorder>, MemoryManager) {
 
 /// What is cleaned up before question `number`.
 fn before(manager: &mut MemoryManager, number: usize) -> Vec<CleanupRecord> {
-    match manager.prepare(step(number), &mut Keeping::default()) {
+    match manager.prepare(step(number), &mut Keeping::default(), &mut Unobserved) {
         Prepared::Ready(records) => records,
         Prepared::RestartWanted(sample) => panic!("{sample:?}"),
     }
@@ -182,7 +182,7 @@ fn track<T>(
     manager: &mut MemoryManager,
     run: impl FnOnce() -> T,
 ) -> Result<Tracked<T>, MemoryError> {
-    manager.track(1, &mut |_| {}, |_| run())
+    manager.track(1, &mut Unobserved, |_| run())
 }
 
 fn clean_up(manager: &mut MemoryManager, reason: CleanupReason) -> CleanupRecord {
@@ -345,8 +345,11 @@ fn a_model_that_computes_elsewhere_is_never_cleaned_up() {
     assert_eq!(manager.loaded(), Ok(0));
     let mut model = Keeping::default();
     for number in 1..4 {
-        assert_eq!(manager.prepare(step(number), &mut model), Prepared::Ready(Vec::new()));
-        let tracked = manager.track(number, &mut |_| {}, |observer| {
+        assert_eq!(
+            manager.prepare(step(number), &mut model, &mut Unobserved),
+            Prepared::Ready(Vec::new())
+        );
+        let tracked = manager.track(number, &mut Unobserved, |observer| {
             model.generate(&Chat::default(), &GenerationOptions::default(), observer).is_ok()
         });
         assert!(tracked.unwrap().value);
@@ -360,15 +363,18 @@ fn each_level_takes_its_measures_once_and_clears_before_every_question() {
     let (recorder, mut manager) = on_machine(CleanupSchedule::every_questions(5), &machine);
     let usual = manager.before_load(0).unwrap();
     let mut model = Keeping { held: 1000, chunk: 0 };
-    let mut reliefs =
-        |manager: &mut MemoryManager, number| match manager.prepare(step(number), &mut model) {
-            Prepared::Ready(records) => {
-                let reliefs = records.iter().map(|record| record.steps.clone()).collect::<Vec<_>>();
-                assert!(records.iter().all(|record| record.reason == CleanupReason::Pressure));
-                (reliefs, model.held, model.chunk)
-            }
-            Prepared::RestartWanted(sample) => panic!("{sample:?}"),
-        };
+    let mut reliefs = |manager: &mut MemoryManager, number| match manager.prepare(
+        step(number),
+        &mut model,
+        &mut Unobserved,
+    ) {
+        Prepared::Ready(records) => {
+            let reliefs = records.iter().map(|record| record.steps.clone()).collect::<Vec<_>>();
+            assert!(records.iter().all(|record| record.reason == CleanupReason::Pressure));
+            (reliefs, model.held, model.chunk)
+        }
+        Prepared::RestartWanted(sample) => panic!("{sample:?}"),
+    };
     assert_eq!(reliefs(&mut manager, 1), (vec![], 1000, 0));
     machine.0.set(BUDGET / 100 * 80);
     let elevated = vec![Relief::HalvedCacheLimit, Relief::ShrankCaches];
@@ -387,7 +393,9 @@ fn a_worker_that_starts_at_high_keeps_nothing_and_runs_prompts_in_small_pieces()
     machine.0.set(BUDGET / 100 * 90);
     let mut manager = MemoryManager::new(allocator, Box::new(machine), policy, |_| {});
     let mut model = Keeping { held: 1000, chunk: 0 };
-    let Prepared::Ready(records) = manager.prepare(step(1), &mut model) else { panic!() };
+    let Prepared::Ready(records) = manager.prepare(step(1), &mut model, &mut Unobserved) else {
+        panic!()
+    };
     assert_eq!((records.len(), model.held, model.chunk), (1, 0, 256));
     assert!(recorder.taken_calls().contains(&"clear_compiled"));
 }
@@ -398,8 +406,11 @@ fn at_critical_a_used_worker_asks_for_a_successor_and_a_fresh_one_tries() {
     let (_, mut manager) = on_machine(CleanupSchedule::Never, &machine);
     machine.0.set(BUDGET);
     let mut model = Keeping::default();
-    assert!(matches!(manager.prepare(step(1), &mut model), Prepared::Ready(_)));
-    let Prepared::RestartWanted(sample) = manager.prepare(step(2), &mut model) else { panic!() };
+    assert!(matches!(manager.prepare(step(1), &mut model, &mut Unobserved), Prepared::Ready(_)));
+    let Prepared::RestartWanted(sample) = manager.prepare(step(2), &mut model, &mut Unobserved)
+    else {
+        panic!()
+    };
     assert_eq!((sample.level, sample.question), (Level::Critical, Some(2)));
 }
 
@@ -408,8 +419,8 @@ fn a_question_during_which_memory_runs_out_is_stopped_with_its_numbers() {
     let machine = Machine::default();
     let (_, mut manager) = on_machine(CleanupSchedule::Never, &machine);
     let mut model = Keeping::default();
-    manager.prepare(step(1), &mut model);
-    let tracked = manager.track(1, &mut |_| {}, |observer| {
+    manager.prepare(step(1), &mut model, &mut Unobserved);
+    let tracked = manager.track(1, &mut Unobserved, |observer| {
         observer.reached(Phase::Prefill).unwrap();
         machine.0.set(BUDGET);
         // The watcher looks once a second.
@@ -434,9 +445,12 @@ fn with_clean_ups_off_nothing_is_cleared_stopped_or_limited() {
     assert_eq!(manager.before_load(0), Ok(BUDGET));
     let mut model = Keeping { held: 9, chunk: 0 };
     for number in 1..20 {
-        assert_eq!(manager.prepare(step(number), &mut model), Prepared::Ready(Vec::new()));
+        assert_eq!(
+            manager.prepare(step(number), &mut model, &mut Unobserved),
+            Prepared::Ready(Vec::new())
+        );
     }
-    let told = manager.track(20, &mut |_| {}, |observer| observer.reached(Phase::Decode));
+    let told = manager.track(20, &mut Unobserved, |observer| observer.reached(Phase::Decode));
     assert_eq!(told.unwrap().value, Ok(()));
     assert!(!recorder.taken_calls().contains(&"clear_cache"));
     assert_eq!((model.held, model.chunk), (9, 0));
