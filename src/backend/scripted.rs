@@ -44,7 +44,8 @@
 //! # machine; footprint_bytes, resident_bytes, threads, descriptors of the process
 //! ```
 //! Other faults of an answer: `error`, `image_error`, `panic` (texts), `hang`, `empty`
-//! (flags), `noise` (text for standard output), `slow_ms`; of its memory: `allocation_error`
+//! (flags), `noise` (text for standard output), `slow_ms`, `eats_bytes` (of the system's memory,
+//! in earnest); of its simulated memory: `allocation_error`
 //! (none is left), `late_error` (work fails that was handed to the device: told when it is
 //! waited for, once), `submissions_ignored` (the device runs nothing more), and
 //! `question_bytes`, instead of what `[memory]` says. The first answer whose

@@ -224,7 +224,10 @@ impl WorkerProcess {
                     self.phase = Some(Phase::Idle);
                     return Some(record);
                 }
-                Incoming::Reply(Reply::NothingToCleanUp) => return None,
+                Incoming::Reply(Reply::NothingToCleanUp) => {
+                    self.phase = Some(Phase::Idle);
+                    return None;
+                }
                 Incoming::Reply(Reply::Sampled(sample)) => told(Told::Sampled(sample)),
                 Incoming::Reply(_) => {}
                 Incoming::Ended => {

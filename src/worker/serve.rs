@@ -169,12 +169,16 @@ impl Worker {
         let id = question.id;
         let Question { chat, options, stream, .. } = question;
         let mut teller = Teller { replies, id, streams: *stream, sent: Ok(()) };
-        match memory.prepare(question.step, &mut **model, &mut teller) {
-            Prepared::Ready(records) => {
+        match fenced(|| memory.prepare(question.step, &mut **model, &mut teller)) {
+            Ok(Prepared::Ready(records)) => {
                 records.into_iter().for_each(|record| teller.tell(&Reply::CleanedUp(record)));
             }
-            Prepared::RestartWanted(sample) => {
+            Ok(Prepared::RestartWanted(sample)) => {
                 teller.tell(&Reply::RestartWanted { id, sample });
+                return teller.sent.map(|()| false);
+            }
+            Err(panic) => {
+                teller.tell(&Reply::Failed { id, error: panicked(&panic), worker_ends: true });
                 return teller.sent.map(|()| false);
             }
         }
@@ -207,9 +211,7 @@ impl Worker {
             }
             // Stopped because memory was about to run out: a new process starts with all of it.
             Ok(Tracked { value: Ok(Err(error)), stopped, .. }) => failed(error, stopped.is_some()),
-            Ok(Tracked { value: Err(panic), .. }) => {
-                failed(ModelError::Panic(format!("the model panicked: {panic}")), true)
-            }
+            Ok(Tracked { value: Err(panic), .. }) => failed(panicked(&panic), true),
             Err(error) => {
                 let message = format!("the computation behind the answer failed: {error}");
                 let failure = self.memory.failed(&message);
@@ -262,6 +264,10 @@ impl<W: Write> Observer for Teller<'_, W> {
 /// An error of the computation, which is one of memory where MLX says so.
 fn said_of(message: String, failure: Failure) -> ModelError {
     if failure.is_memory() { ModelError::Memory(message) } else { ModelError::Compute(message) }
+}
+
+fn panicked(with: &str) -> ModelError {
+    ModelError::Panic(format!("the model panicked: {with}"))
 }
 
 /// Runs `work` so that a panic is a value. The hook of the program still hears of it.

@@ -71,7 +71,7 @@ fn a_panic_is_an_error_outcome_in_words() {
 #[test]
 fn errors_and_empty_answers_have_no_score_and_keep_the_worker() {
     let faults = [
-        ("error = 'out of memory'", "error"),
+        ("error = 'singular matrix'", "error"),
         ("image_error = 'a.png is damaged'", "error"),
         ("empty = true", "empty"),
         ("text = ' . '", "empty"),
@@ -111,9 +111,8 @@ fn a_model_that_keeps_dying_is_given_up_and_the_others_run() {
     assert_eq!(each(&results["models"], "status"), ["quarantined", "completed"]);
     let dead = &results["models"][0];
     let reason = dead["reason"].as_str().unwrap();
-    let expected =
-        "its worker died 3 times within 5 minutes: segmentation fault (signal 11, SIGSEGV";
-    assert!(reason.starts_with(expected), "{reason}");
+    let expected = "its worker died 3 times within 5 minutes: segmentation fault";
+    assert!(reason.starts_with(expected) && reason.contains("(signal 11, SIGSEGV"), "{reason}");
     let outcomes = each(&dead["questions"], "outcome");
     assert_eq!(outcomes, [["crashed"; 3].as_slice(), &["skipped"; 6]].concat());
     assert_eq!(dead["questions"][8]["reason"], reason);

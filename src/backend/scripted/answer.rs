@@ -43,6 +43,7 @@ pub(super) struct Answer {
     crash: Option<Crash>,
     noise: Option<String>,
     hang: bool,
+    eats_bytes: usize,
     slow_ms: u64,
     /// The file that says that it was given once.
     #[serde(skip)]
@@ -120,6 +121,7 @@ impl Answer {
             faults::print(noise);
         }
         thread::sleep(Duration::from_millis(self.slow_ms));
+        faults::eat(self.eats_bytes);
         if let Some(crash) = self.crash {
             crash.happen();
         }

@@ -47,6 +47,12 @@ fn die_of(signal: libc::c_int) -> ! {
     process::abort()
 }
 
+/// Takes so much memory of the system and gives it back, after each page of it was written to.
+/// A process that is refused it ends.
+pub(super) fn eat(bytes: usize) {
+    drop(std::hint::black_box(vec![1_u8; bytes]));
+}
+
 /// Never returns, and does not read its input meanwhile.
 pub(super) fn hang() -> ! {
     loop {

@@ -1,0 +1,9 @@
+//! Deaths by real limits: a control group that kills, an address space that refuses.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod address_space;
+mod control_group;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod support;
