@@ -78,7 +78,7 @@
 //! - `memory/mod.rs`, `memory/manager.rs`, `memory/schedule.rs`, `memory/cleanup.rs` — when to clean up, how, what a question cost
 //! - `memory/allocator.rs`, `memory/mlx.rs`, `memory/budget.rs`, `memory/system.rs` — MLX's allocator, its limit, the machine
 //! - `memory/simulated/mod.rs`, `memory/simulated/state.rs`, `memory/simulated/pool.rs`, `memory/simulated/profile.rs`, `memory/simulated/footprint.rs`, `memory/simulated/error.rs` — its rules for the CPU, Metal and CUDA, to try them anywhere
-//! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
+//! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs`, `memory/scope.rs` — what is measured, what was done, what must leave nothing behind
 //!
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker

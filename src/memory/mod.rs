@@ -11,6 +11,7 @@ mod question;
 mod record;
 mod sample;
 mod schedule;
+mod scope;
 pub mod simulated;
 mod system;
 
@@ -25,4 +26,5 @@ pub use self::{
     record::{CleanupReason, CleanupRecord, Relief},
     sample::{MemorySample, ProcessMemory, Stall, SystemMemory, SystemPressure},
     schedule::{CleanupSchedule, Step, StepCounter},
+    scope::{ScopeError, memory_scope},
 };
