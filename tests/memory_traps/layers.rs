@@ -70,10 +70,9 @@ fn activations_of_a_layer_are_gone_before_the_next_but_one() {
     let (_turn, allocator) = turn();
     let (low, high) = (transient(allocator, 8), transient(allocator, 40));
     assert!(low.vision > 0 && low.prefill > 0);
-    eprintln!("{} {} {} {}", low.vision, high.vision, low.prefill, high.prefill);
     // Work is handed over some operations ahead of what is done. If every layer's were kept,
     // five times as much would be needed.
     for (few, many) in [(low.vision, high.vision), (low.prefill, high.prefill)] {
-        assert!(many as f64 <= 1.5 * few as f64, "{few} bytes with 8 layers, {many} with 40");
+        assert!(many as f64 <= 1.15 * few as f64, "{few} bytes with 8 layers, {many} with 40");
     }
 }
