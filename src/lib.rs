@@ -83,8 +83,9 @@
 //! - `memory/pressure.rs`, `memory/pressure/swap.rs`, `memory/watch.rs` — how short memory is, looked at once a second
 //! - `memory/simulated/mod.rs`, `memory/simulated/state.rs`, `memory/simulated/pool.rs`, `memory/simulated/profile.rs`, `memory/simulated/footprint.rs`, `memory/simulated/error.rs` — its rules for the CPU, Metal and CUDA, to try them anywhere
 //! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
-//! - `memory/forecast.rs`, `memory/admission.rs` — what a question will need, whether it is computed
-//! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs` — what is measured, what was done
+//! - `memory/forecast.rs`, `memory/admission.rs`, `memory/governed.rs`, `memory/failure.rs` — what a question will need, whether it is computed, what ends it
+//! - `memory/limits.rs`, `memory/ladder.rs`, `memory/adaptive.rs` — what a user allows, what each level asks for, how often to clean up
+//! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs`, `memory/scope.rs` — what is measured, what was done, what must leave nothing behind
 //!
 //! One model, one process:
 //! - `worker/mod.rs`, `worker/protocol.rs`, `worker/serve.rs`, `worker/orphan.rs` — the worker

@@ -24,6 +24,7 @@ mod sample;
 mod schedule;
 mod scripted_signals;
 mod signals;
+mod scope;
 pub mod simulated;
 mod size;
 mod system;
@@ -52,4 +53,5 @@ pub use self::{
     signals::{MachineSignals, Signals},
     size::{SizeError, parse_size},
     watch::Watch,
+    scope::{ScopeError, memory_scope},
 };

@@ -117,7 +117,12 @@ impl SimulatedDevice {
 
     /// What the pool has to give back before a buffer is made with which `required` bytes would
     /// be in use and in the pool, while there are `buffers` of them.
-    pub(super) fn to_reclaim(&self, required: u64, memory_limit: u64, buffers: u64) -> Option<u64> {
+    pub(super) fn reclaim_bytes(
+        &self,
+        required: u64,
+        memory_limit: u64,
+        buffers: u64,
+    ) -> Option<u64> {
         match self.profile {
             Profile::Cpu => None,
             Profile::Metal => {

@@ -118,7 +118,7 @@ impl State {
             return Ok(Block { bytes, on_heap: false });
         }
         let required = self.active_bytes + self.pool.bytes() + bytes;
-        if let Some(excess) = self.device.to_reclaim(required, self.memory_limit, self.buffers) {
+        if let Some(excess) = self.device.reclaim_bytes(required, self.memory_limit, self.buffers) {
             let released = self.pool.release(excess);
             self.release(now, released);
         }

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -70,13 +71,16 @@ fn equals<'a>(
     count == tensors.len()
 }
 
-/// What tells one state of a file from another without reading it.
+/// What tells one state of a file from another without reading it: length, time of change,
+/// device and inode.
 #[derive(PartialEq)]
-struct FileIdentity(Option<(u64, SystemTime)>);
+struct FileIdentity(Option<(u64, SystemTime, u64, u64)>);
 
 impl FileIdentity {
     fn of(path: &Path) -> Self {
-        Self(fs::metadata(path).and_then(|meta| Ok((meta.len(), meta.modified()?))).ok())
+        let identity = fs::metadata(path)
+            .and_then(|meta| Ok((meta.len(), meta.modified()?, meta.dev(), meta.ino())));
+        Self(identity.ok())
     }
 }
 
@@ -105,4 +109,23 @@ impl MlxPath {
 
 fn is_plain(path: &Path) -> bool {
     path.to_str().is_some_and(|text| !text.contains('%'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_same_length_and_time_that_took_its_place_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("file"), folder.path().join("other"));
+        fs::write(&path, "one").unwrap();
+        fs::write(&other, "two").unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&other).unwrap().set_modified(time).unwrap();
+        let before = FileIdentity::of(&path);
+        assert!(before == FileIdentity::of(&path));
+        fs::rename(other, &path).unwrap();
+        assert!(before != FileIdentity::of(&path));
+    }
 }
