@@ -71,6 +71,7 @@ fn settings() -> RunSettings {
         load: LoadOptions::default(),
         cleanup: CleanupSchedule::Never,
         limits: MemoryLimits::default(),
+        max_growth_bytes: None,
         load_limit_ms: 60_000,
         question_limit_ms: 60_000,
         context: None,
