@@ -1,8 +1,8 @@
 //! The command line: what can be asked for, and which values make sense.
 
 mod memory_args;
-mod soak;
 mod plan_args;
+mod soak;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,8 +15,8 @@ use crate::{
 
 pub use self::{
     memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy},
-    soak::SoakArgs,
     plan_args::PlanArgs,
+    soak::SoakArgs,
 };
 
 /// Tests vision-language models on Apple Silicon: native MLX inference, honest

@@ -22,9 +22,9 @@ mod question;
 mod record;
 mod sample;
 mod schedule;
+mod scope;
 mod scripted_signals;
 mod signals;
-mod scope;
 pub mod simulated;
 mod size;
 mod system;
@@ -49,9 +49,9 @@ pub use self::{
     record::{CleanupReason, CleanupRecord, Relief},
     sample::{MemorySample, ProcessMemory, Stall, SystemMemory, SystemPressure},
     schedule::{CleanupSchedule, Step, StepCounter},
+    scope::{ScopeError, memory_scope},
     scripted_signals::{PressureStep, ScriptedSignals},
     signals::{MachineSignals, Signals},
     size::{SizeError, parse_size},
     watch::Watch,
-    scope::{ScopeError, memory_scope},
 };
