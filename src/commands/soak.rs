@@ -27,7 +27,7 @@ const DEFAULT_ROUND: usize = 100;
 pub fn run(args: &SoakArgs) -> Result<ExitStatus, CommandError> {
     let models = suite_run::models(&args.run)?;
     let selection = Selection { questions: args.round, seed: args.seed, only: Vec::new() };
-    let dataset = load_questions(&args.dataset, selection, DEFAULT_ROUND.min(args.questions))?;
+    let dataset = load_questions(&args.dataset, &selection, DEFAULT_ROUND.min(args.questions))?;
     suite_run::run(&args.run, models, SOAK, |_| {
         Ok(Prepared {
             introduction: format!(

@@ -44,7 +44,7 @@ pub(super) fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, Comm
 pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
     let selection =
         Selection { questions: args.questions, seed: args.seed, only: args.only.clone() };
-    load_questions(&args.dataset, selection, DEFAULT_QUESTIONS)
+    load_questions(&args.dataset, &selection, DEFAULT_QUESTIONS)
 }
 
 /// The `selection` of the dataset `name`; where it has no number, `default`, or all if there are
@@ -54,7 +54,7 @@ pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
 /// [`CommandError`] when there is no such dataset or selection.
 pub(super) fn load_questions(
     name: &str,
-    selection: Selection,
+    selection: &Selection,
     default: usize,
 ) -> Result<Dataset, CommandError> {
     let root = find_dataset(name)?;

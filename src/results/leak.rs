@@ -47,7 +47,7 @@ impl LeakReport {
             return None;
         }
         let lives = (0..=course.lives.len()).map(|life| life_of(course, life));
-        let series = verdicts(lives, course.planned);
+        let series = verdicts(&lives, course.planned);
         let limit = course.max_growth_bytes.map(|bytes_per_question| GrowthLimit {
             bytes_per_question,
             check: check(&series, bytes_per_question),
@@ -111,7 +111,7 @@ mod tests {
     fn checked(samples: &[MemorySample], lives: &[usize], limit: u64) -> GrowthCheck {
         let planned = samples.len();
         let max_growth_bytes = Some(limit);
-        let course = Course { samples, lives, planned, max_growth_bytes, ..Course::default() };
+        let course = Course { planned, samples, lives, max_growth_bytes, ..Course::default() };
         let report = LeakReport::of(course).unwrap();
         assert_eq!(report.is_exceeded(), report.series.iter().any(|it| report.exceeds(it)));
         report.limit.unwrap().check

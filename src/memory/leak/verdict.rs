@@ -81,7 +81,7 @@ pub struct LevelStep {
 /// longest series counts, in a run of `planned` questions. Series that the system does not tell
 /// are left out.
 pub fn verdicts<'a>(
-    lives: impl Iterator<Item = &'a [MemorySample]> + Clone,
+    lives: &(impl Iterator<Item = &'a [MemorySample]> + Clone),
     planned: usize,
 ) -> Vec<SeriesVerdict> {
     let judged = Series::ALL.into_iter().filter_map(|series| {

@@ -13,6 +13,10 @@ use crate::memory::MemorySample;
 
 /// Questions from one look to the next.
 const BETWEEN_LOOKS: usize = 10;
+/// Share of what may come and stay over a run that has to be seen among the last questions: a
+/// process that touches one page after the other while it warms up grows by a megabyte in its first
+/// hundred questions, and no more, however long the run.
+const SEEN: f64 = 0.5;
 /// How probable one false alarm is over all series and all looks of a model.
 const FALSE_ALARMS: f64 = 0.01;
 
@@ -99,7 +103,9 @@ impl LeakWatch {
                 return None;
             }
             let change = change(points, true)?;
-            let grows = change.per_question * planned > series.tolerance(change.noise);
+            let tolerance = series.tolerance(change.noise);
+            let grows = change.per_question * planned > tolerance
+                && change.per_question * (points.len() as f64) > SEEN * tolerance;
             let (per_question, lower) = (change.per_question, change.lower);
             grows.then_some(LeakAlarm { series, question, per_question, lower })
         })

@@ -110,7 +110,7 @@ fn the_longest_life_of_a_worker_counts_and_what_the_system_does_not_tell_is_left
     let short: Vec<_> =
         (1..=40).map(|question| sample(question, question as u64 * 9_000_000)).collect();
     let long: Vec<_> = (41..=140).map(|question| sample(question, 5)).collect();
-    let judged = verdicts([&short[..], &long].into_iter(), 140);
+    let judged = verdicts(&[&short[..], &long].into_iter(), 140);
     let told: Vec<_> = judged.iter().map(|it| (it.series, it.questions, it.verdict)).collect();
     assert_eq!(told, [(Series::Active, 100, Verdict::Flat), (Series::Threads, 100, Verdict::Flat)]);
 }
