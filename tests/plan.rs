@@ -35,8 +35,8 @@ fn a_checkpoint_is_planned_before_it_is_loaded_as_it_then_answers() {
 #[test]
 fn what_does_not_fit_says_what_to_change_until_it_does() {
     let place = Place::new();
-    place.checkpoint(TINY);
-    let plan = |budget: &str| planned(&place, &["--models", TINY, "--memory-budget", budget]);
+    let plan =
+        |budget: &str| planned(&place, &["--models", "smolvlm_tiny", "--memory-budget", budget]);
     let forms = plan("8GB")["models"][0]["forms"].clone();
     let float16 = forms[2]["peak_bytes"].as_u64().unwrap();
     let tight = plan(&format!("{float16}B"));
@@ -48,7 +48,7 @@ fn what_does_not_fit_says_what_to_change_until_it_does() {
         (&changes[0]["fits"], &changes[0]["peak_bytes"]),
         (&Value::Bool(true), &float16.into())
     );
-    let run = place.run(&["plan", "--models", TINY, "--memory-budget", "1kB"]).ended(0);
+    let run = place.run(&["plan", "--models", "smolvlm_tiny", "--memory-budget", "1kB"]).ended(0);
     assert!(run.stdout.contains("Nothing of this is enough"), "{}", run.stdout);
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{}", run.stdout);
 }

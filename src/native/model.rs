@@ -123,7 +123,8 @@ impl NativeModel {
         self.architecture.template().sha256()
     }
 
-    fn check_length(&self, prompt_tokens: usize, max_tokens: usize) -> Result<(), ModelError> {
+    fn check_length(&self, sequences: Sequences) -> Result<(), ModelError> {
+        let (prompt_tokens, max_tokens) = (sequences.prompt, sequences.further());
         let limit = self.architecture.context_length();
         if prompt_tokens == 0 {
             return Err(ModelError::Prompt(
@@ -150,27 +151,24 @@ impl VisionLanguageModel for NativeModel {
         observer.reached(Phase::Preprocess)?;
         let images = ChatImages::open(&self.architecture, chat, &mut self.vision).map_err(image)?;
         let layouts = images.layouts();
-        let TokenizedChat { text, token_ids } =
-            self.architecture.tokenize(chat, &layouts, true).map_err(prompt)?;
+        let rendered = self.architecture.tokenize(chat, &layouts, true).map_err(prompt)?;
+        let TokenizedChat { text, token_ids } = rendered;
         let segments = self.cut(&token_ids, &images);
         let preprocess = milliseconds(started);
 
         let candidates = self.candidates(chat, &layouts, &token_ids, &options.candidates);
         let longest = candidates.iter().map(Vec::len).max().unwrap_or_default();
-        let further = options.max_tokens.max(longest);
-        self.check_length(token_ids.len(), further)?;
+        let sequences = Sequences::new(token_ids.len(), options.max_tokens, longest);
+        self.check_length(sequences)?;
         let read_back = options.read_back.then(|| self.read_back(&token_ids)).transpose()?;
 
-        let image_sha256 = images.contents().map(|content| content.to_string()).collect();
-        let (prompt, max_tokens) = (token_ids.len(), options.max_tokens);
-        let sequences = Sequences { prompt, max_tokens, longest_candidate: longest };
+        let image_sha256 = images.contents().map(|it| it.to_string()).collect();
         self.admit(&segments, &images, sequences, observer)?;
-        let needed = self.needed(&segments, further);
+        let needed = self.needed(&segments, sequences.further());
         let (features, vision) = self.features(images, &needed, observer)?;
         let held = self.prefix.take(self.shared(&segments));
         let image_tokens = segments.iter().map(Segment::image_positions).sum();
         let cached_tokens = held.as_ref().map_or(0, DecoderCache::positions);
-
         let model = &self.architecture;
         let mut answer = Answer::new(model.tokenizer().detokenizer());
         let on_token = |id, observer: &mut dyn Observer| answer.push(id, observer);

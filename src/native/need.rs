@@ -14,6 +14,16 @@ pub struct Sequences {
 }
 
 impl Sequences {
+    /// Those of a prompt of so many positions, an answer and candidates of so many tokens.
+    pub fn new(prompt: usize, max_tokens: usize, longest_candidate: usize) -> Self {
+        Self { prompt, max_tokens, longest_candidate }
+    }
+
+    /// Most tokens that may follow the prompt.
+    pub fn further(&self) -> usize {
+        self.max_tokens.max(self.longest_candidate)
+    }
+
     /// Positions of the buffers that the prompt is run into.
     pub fn first_capacity(&self) -> usize {
         capacity(self.prompt + reserve(self.max_tokens))

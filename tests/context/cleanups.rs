@@ -17,7 +17,7 @@ fn named<'a>(events: &'a [Value], name: &'a str) -> impl Iterator<Item = &'a Val
 /// The number of the image, from 1 in the order shown, that each clean-up was made before; none
 /// at the model's end. Each must stand between the start and the end of the first step about it.
 fn cleaned_before(place: &Place) -> Vec<Option<usize>> {
-    let events = place.events();
+    let events = place.course();
     let mut shown: Vec<&Value> = Vec::new();
     let mut found = Vec::new();
     for (at, event) in events.iter().enumerate() {

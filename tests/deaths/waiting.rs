@@ -75,7 +75,6 @@ fn settings() -> RunSettings {
         load_limit_ms: 60_000,
         question_limit_ms: 60_000,
         context: None,
-        max_growth_bytes: None,
     }
 }
 

@@ -20,7 +20,7 @@ fn before_questions(place: &Place) -> Vec<Value> {
 fn memory_is_cleaned_up_every_three_images_and_at_the_end() {
     let (_, place) = described("8", &[]);
     assert_eq!(before_questions(&place), [4.into(), 7.into(), Value::Null]);
-    let events = place.events();
+    let events = place.course();
     let clean_up = events.iter().position(|it| it["event"] == "cleaned_up").unwrap();
     let before = &events[clean_up - 1];
     assert_eq!((&before["event"], &before["position"]), (&"question_started".into(), &4.into()));

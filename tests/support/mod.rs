@@ -112,6 +112,11 @@ impl Place {
         text.lines().enumerate().map(|(seq, line)| checked_event(seq, line)).collect()
     }
 
+    /// Its events without the looks at memory, some of which come by the clock.
+    pub fn course(&self) -> Vec<Value> {
+        self.events().into_iter().filter(|event| event["event"] != "memory_sampled").collect()
+    }
+
     /// Its events of one kind.
     pub fn events_named(&self, name: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["event"] == name).collect()

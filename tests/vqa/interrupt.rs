@@ -118,7 +118,7 @@ fn a_run_that_is_killed_leaves_a_readable_journal_and_no_worker() {
     signal(&run, libc::SIGKILL);
     assert_eq!(run.wait_with_output().unwrap().status.code(), None);
     wait_for(|| !runs(worker));
-    let events = place.events();
+    let events = place.course();
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["question_id"]), (&"question_started".into(), &3.into()));
     assert_eq!(place.events_named("question_finished").len(), 2);

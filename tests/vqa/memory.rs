@@ -39,7 +39,7 @@ fn a_clean_up_stands_between_the_start_and_the_end_of_its_question() {
     let place = Place::with_questions(7);
     let model = place.scripted("model", "default = 'yes'");
     place.vqa(&[&model], &["-n", "7", "--cleanup-every", "3"]).ended(0);
-    let events = place.events();
+    let events = place.course();
     let at = events.iter().position(|event| event["event"] == "cleaned_up").unwrap();
     assert_eq!(events[at]["record"]["before_question"], 4);
     assert_eq!(

@@ -20,7 +20,10 @@ fn a_run_leaves_its_events_its_report_and_its_log() {
     assert_eq!(shape, "0000-00-00T00-00-00Z-vqa");
     let files: BTreeSet<_> =
         run.path().read_dir().unwrap().map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(files, ["debug.log", "events.jsonl", "results.json"].map(Into::into).into());
+    assert_eq!(
+        files,
+        ["debug.log", "events.jsonl", "memory.csv", "results.json"].map(Into::into).into()
+    );
     place.run(&arguments).ended(0);
     assert_eq!(place.path("results").read_dir().unwrap().count(), 2);
 }
@@ -31,7 +34,7 @@ fn events_come_in_order_and_every_line_carries_its_place_and_checksum() {
     let model = place.scripted("model", "default = 'yes'");
     place.vqa(&[&model], &["-n", "2"]).ended(0);
     let names: Vec<_> =
-        place.events().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
+        place.course().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
     let expected = "run_started model_started model_loaded question_started question_finished \
                     question_started question_finished cleaned_up model_finished run_finished";
     assert_eq!(names.join(" "), expected);

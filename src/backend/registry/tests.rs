@@ -110,7 +110,9 @@ fn a_repository_of_the_hub_needs_no_manifest_but_yields_to_a_folder_of_the_user(
     let model = world.resolve("org/vlm@v2").unwrap();
     assert_eq!((model.ready().unwrap(), model.commit().as_deref()), (folder, Some("abc")));
     // `src` is a folder where the tests run.
-    assert!(world.resolve("src/vlm").unwrap_err().to_string().contains("src/vlm is not a folder"));
+    assert!(
+        world.resolve("src/none").unwrap_err().to_string().contains("src/none is not a folder")
+    );
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::native::{
 pub struct FeatureSelection {
     /// Encoder layers to run.
     pub layers: usize,
+    /// How many there are.
+    pub depth: usize,
     /// Whether the class token's state is kept, as the first of each frame.
     pub class_token: bool,
 }
@@ -42,15 +44,13 @@ impl FeatureSelection {
         let layer = fields.integer(name)?.unwrap_or(-2);
         let counted = if layer < 0 { depth as i64 + 1 + layer } else { layer };
         match usize::try_from(counted) {
-            Ok(layers) if layers <= depth => Ok(Self { layers, class_token }),
+            Ok(layers) if layers <= depth => Ok(Self { layers, depth, class_token }),
             _ => {
                 Err(fields.invalid(name, format!("{layer} is none of the tower's {depth} layers")))
             }
         }
     }
-}
 
-impl FeatureSelection {
     /// [`leaves_out`](Self::leaves_out) for a name in the network, whose tower is at `prefix`.
     pub fn leaves_out_of(&self, prefix: &str, name: &str) -> bool {
         name.strip_prefix(prefix).is_some_and(|name| self.leaves_out(name))
@@ -60,7 +60,8 @@ impl FeatureSelection {
     pub fn leaves_out(&self, name: &str) -> bool {
         let layer = name.strip_prefix("encoder.layers.").and_then(|rest| rest.split('.').next());
         let layer = layer.and_then(|layer| layer.parse::<usize>().ok());
-        name.starts_with("post_layernorm.") || layer.is_some_and(|layer| layer >= self.layers)
+        name.starts_with("post_layernorm.")
+            || layer.is_some_and(|layer| (self.layers..self.depth).contains(&layer))
     }
 }
 

@@ -56,7 +56,7 @@ fn a_failed_clean_up_and_a_skipped_model_are_warned_of() {
 fn an_alarm_is_warned_of_with_its_figures() {
     let run = example::soaked::leaking_run();
     let warnings: Vec<_> = run.iter().filter_map(|entry| warning(&entry.event)).collect();
-    let expected = "smolvlm_tiny grows: active memory by 1.0 MB a question (at least 1.0 MB), \
+    let expected = "smolvlm_tiny active memory grows by 1.0 MB a question (at least 1.0 MB), \
                     seen before question 60";
     assert_eq!(warnings, [expected]);
 }

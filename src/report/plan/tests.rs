@@ -1,5 +1,3 @@
-use insta::assert_snapshot;
-
 use super::*;
 
 fn form(form: &str, chosen: bool, weight_bytes: u64, fits: bool) -> FormRow {
@@ -67,7 +65,11 @@ fn report() -> PlanReport {
 
 #[test]
 fn the_plan_says_what_fits_and_what_to_change_in_which_order() {
-    assert_snapshot!(render(&report(), 80));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../../tests/snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("plan_80", render(&report(), 80)));
 }
 
 #[test]

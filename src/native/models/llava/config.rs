@@ -124,7 +124,7 @@ mod tests {
     fn the_published_sparse_config_is_filled_with_the_class_defaults() {
         let config = LlavaConfig::from_json(&published()).unwrap();
         assert_eq!(config.vision, VisionConfig::CLIP_L_336);
-        assert_eq!(config.features, FeatureSelection { layers: 23, class_token: false });
+        assert_eq!(config.features, FeatureSelection { layers: 23, depth: 24, class_token: false });
         assert_eq!(config.features_per_frame(), 576);
         let text = &config.text;
         assert_eq!((text.hidden_size, text.intermediate_size), (4096, 11008));
@@ -146,7 +146,7 @@ mod tests {
             json["vision_feature_layer"] = layer;
             json["vision_feature_select_strategy"] = json!("full");
             let config = LlavaConfig::from_json(&json).unwrap();
-            assert_eq!(config.features, FeatureSelection { layers, class_token: true });
+            assert_eq!(config.features, FeatureSelection { layers, depth: 24, class_token: true });
             assert_eq!(config.features_per_frame(), 577);
         }
     }

@@ -132,7 +132,7 @@ mod tests {
     fn the_published_config_means_clip_l_and_phi_3() {
         let config = Phi3vConfig::from_json(&published()).unwrap();
         assert_eq!(config.vision, VisionConfig::CLIP_L_336);
-        assert_eq!(config.features, FeatureSelection { layers: 23, class_token: false });
+        assert_eq!(config.features, FeatureSelection { layers: 23, depth: 24, class_token: false });
         assert_eq!((config.side(), config.order), (12, ViewOrder::TilesFirst));
         assert!(config.text.fused_projections);
         assert_eq!((config.text.head_dim, config.text.max_position_embeddings), (96, 131_072));
