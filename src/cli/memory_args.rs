@@ -8,10 +8,10 @@ use crate::memory::{CleanupSchedule, MemoryBudget, MemoryLimits, parse_size};
 /// What a user says of memory.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MemoryArgs {
-    /// When to give memory back: as --cleanup-every says, when growth and pressure ask for it, or
-    /// never, whatever happens
+    /// When to give memory back: as --cleanup-every says (periodic), when growth asks for it
+    /// (adaptive), both also when memory gets short; or never, and watch nothing (off)
     /// [default: periodic]
-    #[arg(long, value_enum, value_name = "WHEN", help_heading = HEADING)]
+    #[arg(long, value_enum, value_name = "off|periodic|adaptive", hide_possible_values = true, help_heading = HEADING)]
     pub cleanup: Option<Cleanup>,
     /// Most memory to use, e.g. 8GB or 75% of the machine's [default: what device and machine
     /// leave to one program]
@@ -59,8 +59,9 @@ impl MemoryArgs {
 /// `vlm-test memory`.
 #[derive(Debug, Args)]
 pub struct MemoryCommandArgs {
-    /// Policies to compare, in this order; several separated by commas
-    #[arg(long, value_enum, value_name = "POLICY", value_delimiter = ',', num_args = 1.., default_value = "off,periodic,each,adaptive", help_heading = HEADING)]
+    /// Policies to compare, in this order: off (MLX left to itself), periodic (as --cleanup-every
+    /// says), each (before each question), adaptive; several separated by commas
+    #[arg(long, value_enum, value_name = "POLICY", hide_possible_values = true, value_delimiter = ',', num_args = 1.., default_value = "off,periodic,each,adaptive", help_heading = HEADING)]
     pub policies: Vec<Policy>,
     /// What is asked.
     #[command(flatten)]

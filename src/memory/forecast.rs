@@ -40,7 +40,8 @@ struct Sample {
 /// Learns what the intermediate results of one model need.
 ///
 /// Fitted are non-negative weights of [`terms`] by least squares (coordinate descent on the
-/// normal equations); the forecast adds the 95th percentile of the residuals and a tenth. Before
+/// normal equations); the forecast adds the 95th percentile of the residuals and a tenth, and never
+/// exceeds what the largest question so far says (with the same tenth). Before
 /// ten questions are known, it is the largest need seen, or the estimate of the model's shape
 /// times the largest ratio seen between measurement and that estimate.
 #[derive(Debug, Clone, Default)]
@@ -80,13 +81,31 @@ impl Forecaster {
         } else {
             // `as` saturates: what overflows is no number of bytes that anybody has.
             let fitted = (dot(&self.weights, &terms(need)) + self.residual) as u64;
-            fitted.saturating_add(fitted / MARGIN_ONE_IN)
+            with_margin(fitted.min(self.most(need)))
         };
         Forecast {
             need_bytes: need.kv_bytes.saturating_add(activation_bytes),
             kv_bytes: need.kv_bytes,
             activation_bytes,
             samples: self.samples.len(),
+        }
+    }
+
+    /// What the fit cannot exceed, as it may where few questions are like this one: the most that
+    /// was measured, scaled by the estimate of the model's shape where no question had as much of
+    /// everything as this one has.
+    fn most(&self, need: &Need) -> u64 {
+        let measured = self.samples.iter().map(|it| it.measured).max().unwrap_or(u64::MAX);
+        let wanted = terms(need);
+        let has_all = |it: &Sample| it.terms.iter().zip(wanted).all(|(had, wants)| *had >= wants);
+        let stated = self.samples.iter().map(|it| it.stated).max().unwrap_or_default();
+        if self.samples.iter().any(has_all) {
+            measured
+        } else if stated > 0 && need.activation_bytes > 0 {
+            let scale = need.activation_bytes as f64 / stated as f64;
+            (measured as f64 * scale.max(1.0)) as u64
+        } else {
+            u64::MAX
         }
     }
 
@@ -97,6 +116,10 @@ impl Forecaster {
         let ratio = stated.map(|it| it.measured as f64 / it.stated as f64).max_by(f64::total_cmp);
         largest.max((need.activation_bytes as f64 * ratio.unwrap_or(1.0)) as u64)
     }
+}
+
+fn with_margin(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / MARGIN_ONE_IN)
 }
 
 /// What intermediate results grow with, the surest first, since of terms that always go together

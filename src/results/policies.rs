@@ -56,7 +56,8 @@ pub struct PolicyFigures {
     pub peak_used_bytes: Option<u64>,
     /// Largest need of a question on top of the weights.
     pub peak_delta_bytes: Option<u64>,
-    /// Bytes per question by which active and cached memory after a question grew (Theil–Sen).
+    /// Bytes per question by which active and cached memory after a question grew, without what
+    /// the model keeps on purpose (Theil–Sen).
     pub growth_per_question_bytes: Option<f64>,
     /// Clean-ups made.
     pub cleanups: usize,
@@ -161,6 +162,7 @@ impl PolicyFigures {
         let memory: Vec<QuestionMemory> =
             model.questions.iter().filter_map(|question| question.memory).collect();
         let after = |it: &QuestionMemory| it.active_bytes + it.cache_bytes;
+        let growing = |it: &QuestionMemory| after(it).saturating_sub(it.held_bytes);
         let held = memory.iter().map(|it| after(it).max(it.peak_bytes));
         let seen = model.samples.iter().map(MemorySample::used_bytes);
         let minutes = summary.questions_ms / 60_000.0;
@@ -171,7 +173,7 @@ impl PolicyFigures {
             questions: summary.questions,
             peak_used_bytes: held.chain(seen).max(),
             peak_delta_bytes: summary.memory.map(|memory| memory.peak_delta_bytes),
-            growth_per_question_bytes: growth(&memory.iter().map(after).collect::<Vec<_>>()),
+            growth_per_question_bytes: growth(&memory.iter().map(growing).collect::<Vec<_>>()),
             cleanups: summary.cleanups.count,
             cleanup_share: summary.cleanups.share_of_run,
             questions_per_minute: (minutes > 0.0)

@@ -14,26 +14,26 @@ use crate::support::{Place, Run, each};
 const LIMIT: u64 = 200 << 20;
 
 /// A control group below the top of its hierarchy, removed at the end.
-struct Group(PathBuf);
+pub struct Group(PathBuf);
 
 impl Group {
     /// `None`, with the reason on the terminal, where none may be made.
-    fn new(name: &str) -> Option<Self> {
-        let made = Self::make(&format!("vlm-test-{name}-{}", std::process::id()));
+    pub fn new(name: &str, limit_bytes: u64) -> Option<Self> {
+        let made = Self::make(&format!("vlm-test-{name}-{}", std::process::id()), limit_bytes);
         if let Err(error) = &made {
             eprintln!("SKIPPED: no memory control group can be made here: {error}");
         }
         made.ok()
     }
 
-    fn make(name: &str) -> io::Result<Self> {
+    fn make(name: &str, limit_bytes: u64) -> io::Result<Self> {
         let hierarchies =
             [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
         let mut last = io::Error::other("no hierarchy is mounted");
         for (mount, limit) in hierarchies {
             let group = Self(Path::new(mount).join(name));
             let limited = fs::create_dir(&group.0)
-                .and_then(|()| fs::write(group.0.join(limit), LIMIT.to_string()));
+                .and_then(|()| fs::write(group.0.join(limit), limit_bytes.to_string()));
             match limited {
                 Ok(()) => return Ok(group),
                 Err(error) => last = error,
@@ -43,7 +43,7 @@ impl Group {
     }
 
     /// Makes `command` start in the group.
-    fn hold(&self, command: &mut Command) {
+    pub fn hold(&self, command: &mut Command) {
         let members = self.0.join("cgroup.procs");
         // SAFETY: between fork and exec the child opens, writes and closes one file.
         unsafe { command.pre_exec(move || fs::write(&members, "0")) };
@@ -76,7 +76,7 @@ fn run_in(group: &Group, more: &str) -> (Run, Value, Place) {
 
 #[test]
 fn a_worker_that_the_system_kills_for_memory_is_proven_so_and_its_question_asked_once_more() {
-    let Some(group) = Group::new("twice") else { return };
+    let Some(group) = Group::new("twice", LIMIT) else { return };
     let (run, questions, place) = run_in(&group, "");
     run.ended(1);
     assert_eq!(each(&questions, "outcome"), ["answered", "crashed", "answered"]);
@@ -94,7 +94,7 @@ fn a_worker_that_the_system_kills_for_memory_is_proven_so_and_its_question_asked
 
 #[test]
 fn a_question_that_fits_the_second_time_is_answered() {
-    let Some(group) = Group::new("once") else { return };
+    let Some(group) = Group::new("once", LIMIT) else { return };
     let (run, questions, _place) = run_in(&group, "once = true");
     run.ended(0);
     assert_eq!(questions[1]["earlier"][0]["cause"], "out_of_memory");

@@ -4,6 +4,10 @@
 
 mod address_space;
 mod control_group;
+mod governor;
+#[path = "../../examples/random_checkpoint/checkpoint/mod.rs"]
+#[expect(dead_code, reason = "one model in one form is all it takes")]
+mod random;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;

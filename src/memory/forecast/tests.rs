@@ -115,6 +115,22 @@ fn a_wrong_estimate_of_the_shape_is_corrected() {
     assert!((far / 220_000.0 - 1.0).abs() < 0.02, "{far}");
 }
 
+#[test]
+fn many_small_questions_do_not_blow_up_the_forecast_of_a_large_one() {
+    let large = Need { activation_bytes: 400, frames: 3, image_tokens: 200, ..Need::default() };
+    let small = Need { activation_bytes: 4, image_tokens: 200, ..Need::default() };
+    let larger = Need { activation_bytes: 533, frames: 5, image_tokens: 330, ..Need::default() };
+    let mut forecaster = Forecaster::new();
+    forecaster.learn(&large, 450_000_000);
+    for number in 0..19 {
+        forecaster.learn(&small, 4_000_000 + 100_000 * (number % 7));
+    }
+    let again = forecaster.forecast(&large).need_bytes;
+    assert!((450_000_000..=500_000_000).contains(&again), "{again}");
+    let first = forecaster.forecast(&larger).need_bytes;
+    assert!((590_000_000..=662_000_000).contains(&first), "{first}");
+}
+
 fn any_need() -> impl Strategy<Value = Need> {
     let counts = (0..100_000usize, 0..100_000usize, 0..100_000usize, 0..200usize, 0..2048usize);
     (counts, any::<u64>(), any::<u64>()).prop_map(|(counts, kv_bytes, activation_bytes)| {
