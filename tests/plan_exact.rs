@@ -129,7 +129,7 @@ fn conversions_weigh_what_their_originals_say() {
             let planned = estimate + computed_bytes(&folder);
             // What is unpacked while it is loaded is not freed to the last page.
             let close = (planned..=planned + planned / 1000).contains(&bytes);
-            assert!(close, "{model:?} {bits}: {planned}, {bytes}", model = folder);
+            assert!(close, "{}: {planned}, {bytes}", folder.display());
             let stored = WeightsOf(&plan(&folder, None)).bytes(Form::Stored);
             assert!(stored.abs_diff(estimate) <= estimate / 1000, "{stored}, {estimate}");
             drop(model);

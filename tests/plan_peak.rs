@@ -88,10 +88,6 @@ fn estimates_of_peaks_are_within_the_stated_factors() {
         let ratios: Vec<f64> = [&pictures[..0], &pictures[..1], &pictures[1..2], &pictures[2..]]
             .map(|images| ratio(&mut model, images))
             .to_vec();
-        eprintln!(
-            "{name}: {}",
-            ratios.iter().map(|ratio| format!("{ratio:.2} ")).collect::<String>()
-        );
         if ratios.iter().any(|ratio| !(LEAST..=MOST).contains(ratio)) {
             wrong.push(format!("{name}: {ratios:?}"));
         }

@@ -39,9 +39,9 @@ struct Sample {
 
 /// Learns what the intermediate results of one model need.
 ///
-/// Fitted are non-negative weights of [`terms`] by least squares (coordinate descent on the
-/// normal equations); the forecast adds the 95th percentile of the residuals and a tenth, and never
-/// exceeds what the largest question so far says (with the same tenth). Before
+/// Fitted are non-negative weights of a few terms of the need by least squares (coordinate descent
+/// on the normal equations); the forecast adds the 95th percentile of the residuals and a tenth,
+/// and never exceeds what the largest question so far says (with the same tenth). Before
 /// ten questions are known, it is the largest need seen, or the estimate of the model's shape
 /// times the largest ratio seen between measurement and that estimate.
 #[derive(Debug, Clone, Default)]

@@ -48,12 +48,15 @@ pub struct ConnectorShape {
     pub whole_image: bool,
 }
 
+/// Gives a tensor of the files its name in the network, `None` where nothing keeps it.
+pub type KeptName = Box<dyn Fn(&str) -> Option<String>>;
+
 /// The settings of a checkpoint.
 pub struct Outline {
     /// Sizes of its network.
     pub shape: NetworkShape,
     /// What becomes of images.
     pub images: Box<dyn ImageSizes>,
-    /// The name of a tensor of the files in the network, `None` for those that nothing keeps.
-    pub kept: Box<dyn Fn(&str) -> Option<String>>,
+    /// Which tensors are kept, and under which names.
+    pub kept: KeptName,
 }
