@@ -51,15 +51,17 @@ impl Death {
         let exit_code = status.and_then(|status| status.code());
         let sample = seen.sample.map(|(sample, _)| sample);
         let cause = Clues { signal, exit_code, oom_kills, sample, words }.cause();
-        let mut evidence = ended_by(signal, exit_code);
-        if oom_kills > 0 {
-            evidence += &format!(
-                "; the system's count of processes that it killed for want of memory rose by {oom_kills}"
-            );
-        }
-        if let Some((sample, seconds)) = seen.sample {
-            evidence += &format!("; {seconds:.1} s before, {}", memory_numbers(sample));
-        }
+        let kills = (oom_kills > 0).then(|| {
+            format!(
+                "the system's count of processes that it killed for want of memory rose by {oom_kills}"
+            )
+        });
+        let last = seen
+            .sample
+            .map(|(sample, seconds)| format!("{seconds:.1} s before, {}", memory_numbers(sample)));
+        let evidence: Vec<String> =
+            [Some(ended_by(signal, exit_code)), kills, last].into_iter().flatten().collect();
+        let evidence = evidence.join("; ");
         Self { cause, signal, exit_code, phase: seen.phase, evidence, detail: words.short() }
     }
 
@@ -104,17 +106,15 @@ fn name(signal: i32) -> &'static str {
 /// What a sample says of how short memory is, after a time.
 pub fn memory_numbers(sample: &MemorySample) -> String {
     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-    let mut text = format!(
+    let used = format!(
         "{:.2} GB of its {:.2} GB were in use, level {}",
         gigabytes(sample.used_bytes()),
         gigabytes(sample.budget_bytes),
         sample.level
     );
-    if let Some(system) = sample.system {
-        let (left, total) = (gigabytes(system.available_bytes), gigabytes(system.total_bytes));
-        text += &format!(", {left:.2} GB of the system's {total:.2} GB available");
-    }
-    text
+    let Some(system) = sample.system else { return used };
+    let (left, total) = (gigabytes(system.available_bytes), gigabytes(system.total_bytes));
+    format!("{used}, {left:.2} GB of the system's {total:.2} GB available")
 }
 
 #[cfg(test)]

@@ -118,9 +118,9 @@ impl Worker {
     fn open(
         load: &Load,
         replies: &Replies<impl Write + Send + 'static>,
-    ) -> Result<(Self, Loaded), Reply> {
+    ) -> Result<(Self, Loaded), Box<Reply>> {
         let start = Instant::now();
-        let failed = |message, panicked| Reply::LoadFailed { message, panicked };
+        let failed = |message, panicked| Box::new(Reply::LoadFailed { message, panicked });
         match fenced(|| Self::open_at(load, replies, start).map_err(|error| error.to_string())) {
             Ok(opened) => opened.map_err(|message| failed(message, false)),
             Err(panic) => Err(failed(format!("loading panicked: {panic}"), true)),

@@ -174,9 +174,9 @@ fn no_longer_than_the_limit() {
 
 #[test]
 fn not_after_an_interruption_and_the_question_stays_unfinished() {
+    static INTERRUPT: AtomicBool = AtomicBool::new(false);
     let folder = tempfile::tempdir().unwrap();
     let (patience, looked) = critical_for(usize::MAX);
-    static INTERRUPT: AtomicBool = AtomicBool::new(false);
     let system = patience.system;
     let interrupting = move || {
         INTERRUPT.store(looked.get() == 3, Ordering::Relaxed);

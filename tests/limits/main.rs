@@ -1,6 +1,7 @@
 //! Deaths by real limits: a control group that kills, an address space that refuses.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "what is skipped is said")]
 
 mod address_space;
 mod control_group;
