@@ -4,12 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../examples/random_checkpoint/checkpoint/mod.rs"]
-mod random;
+mod published;
 mod support_native;
 
 use std::path::Path;
 
-use random::{Model, Request};
+use published::{Model, Request};
 use support_native::{chat, checkpoint, fixtures, options};
 use vlm_test::{
     memory::{Allocator as _, MlxAllocator},
@@ -121,8 +121,8 @@ fn conversions_weigh_what_their_originals_say() {
             request.write(&folder).unwrap();
             folder
         };
-        let original = plan(&write(random::Form::Original, "original"), None);
-        for (form, bits) in [(random::Form::FourBit, 4), (random::Form::EightBit, 8)] {
+        let original = plan(&write(published::Form::Original, "original"), None);
+        for (form, bits) in [(published::Form::FourBit, 4), (published::Form::EightBit, 8)] {
             let folder = write(form, &bits.to_string());
             let estimate = WeightsOf(&original).bytes(Form::Bits(bits));
             let (bytes, model) = loaded(&folder, None);

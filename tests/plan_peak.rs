@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../examples/random_checkpoint/checkpoint/mod.rs"]
-mod random;
+mod published;
 mod support_native;
 
 use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use mlx_rs::memory;
-use random::{Form, Model, Request};
+use published::{Form, Model, Request};
 use support_native::{checkpoint, options};
 use vlm_test::{
     native::NativeModel,

@@ -41,6 +41,9 @@ impl Room {
             Decision::ClearFirst
         } else if need <= without_held {
             Decision::GiveUp
+        } else if forecast.sure_bytes <= without_held {
+            // Too much only by an estimate: it is tried with all the room there is.
+            if self.held_bytes > 0 { Decision::GiveUp } else { Decision::ClearFirst }
         } else {
             let (kv, headroom, budget) = (forecast.kv_bytes, without_held, self.budget_bytes);
             Decision::Refused(Refusal::Headroom { need, kv, headroom, budget })
@@ -106,7 +109,12 @@ mod tests {
     const MB: u64 = 1_000_000;
 
     fn forecast(need_bytes: u64) -> Forecast {
-        Forecast { need_bytes, kv_bytes: need_bytes / 4, ..Forecast::default() }
+        Forecast {
+            need_bytes,
+            sure_bytes: need_bytes,
+            kv_bytes: need_bytes / 4,
+            ..Forecast::default()
+        }
     }
 
     /// 1000 MB, of which 600 are used: 400 by weights, 100 held, 100 cached.
@@ -125,6 +133,15 @@ mod tests {
         assert_eq!([decide(401), decide(500)], [Decision::ClearFirst, Decision::ClearFirst]);
         assert_eq!([decide(501), decide(600)], [Decision::GiveUp, Decision::GiveUp]);
         assert!(matches!(decide(601), Decision::Refused(Refusal::Headroom { .. })));
+    }
+
+    #[test]
+    fn nothing_is_refused_for_an_estimate_that_may_be_twice_too_large() {
+        let guess = |need: u64| Forecast { sure_bytes: need * MB / 2, ..forecast(need * MB) };
+        assert_eq!(ROOM.admit(&guess(1200), 0), Decision::GiveUp);
+        let given_up = Room { hard_bytes: 400 * MB, used_bytes: 400 * MB, held_bytes: 0, ..ROOM };
+        assert_eq!(given_up.admit(&guess(1200), 0), Decision::ClearFirst);
+        assert!(matches!(ROOM.admit(&guess(1201), 0), Decision::Refused(_)));
     }
 
     #[test]

@@ -21,6 +21,8 @@ const MARGIN_ONE_IN: u64 = 10;
 pub struct Forecast {
     /// All of it.
     pub need_bytes: u64,
+    /// What it takes for sure: of an estimate that nothing was measured against only half.
+    pub sure_bytes: u64,
     /// Of it, keys and values: exact.
     pub kv_bytes: u64,
     /// Of it, intermediate results at their largest: an estimate, on the safe side.
@@ -83,8 +85,10 @@ impl Forecaster {
             let fitted = (dot(&self.weights, &terms(need)) + self.residual) as u64;
             with_margin(fitted.min(self.most(need)))
         };
+        let sure = if self.samples.is_empty() { activation_bytes / 2 } else { activation_bytes };
         Forecast {
             need_bytes: need.kv_bytes.saturating_add(activation_bytes),
+            sure_bytes: need.kv_bytes.saturating_add(sure),
             kv_bytes: need.kv_bytes,
             activation_bytes,
             samples: self.samples.len(),

@@ -9,10 +9,9 @@ const LEAST_CACHE_LIMIT: u64 = 128 << 20;
 /// smaller pieces of a prompt may decide a tie between two tokens, and are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measures {
-    /// Clear the cache before every question, whatever the schedule says.
-    pub clear_every_question: bool,
-    /// The allocator keeps half as much for reuse.
-    pub halve_cache_limit: bool,
+    /// Clear the cache before every question, whatever the schedule says, and let the allocator keep
+    /// half as much for reuse.
+    pub tight: bool,
     /// What the model may keep for later questions.
     pub keep: Keep,
     /// Most positions of a prompt that are run at once; `None` leaves it to the model.
@@ -39,19 +38,13 @@ impl Measures {
     /// What `level` asks for.
     pub fn at(level: Level) -> Self {
         let normal = Self {
-            clear_every_question: false,
-            halve_cache_limit: false,
+            tight: false,
             keep: Keep::All,
             prefill_chunk: None,
             lean: false,
             restart: false,
         };
-        let elevated = Self {
-            clear_every_question: true,
-            halve_cache_limit: true,
-            keep: Keep::Half,
-            ..normal
-        };
+        let elevated = Self { tight: true, keep: Keep::Half, ..normal };
         let high = Self { keep: Keep::Nothing, prefill_chunk: Some(256), lean: true, ..elevated };
         match level {
             Level::Normal => normal,
@@ -63,11 +56,7 @@ impl Measures {
 
     /// The cache limit in bytes, where `normal` is the usual one.
     pub fn cache_limit(&self, normal: u64) -> u64 {
-        if self.halve_cache_limit {
-            (normal / 2).max(LEAST_CACHE_LIMIT.min(normal))
-        } else {
-            normal
-        }
+        if self.tight { (normal / 2).max(LEAST_CACHE_LIMIT.min(normal)) } else { normal }
     }
 }
 
@@ -79,9 +68,8 @@ mod tests {
     fn every_rung_keeps_what_the_one_below_asks_for() {
         for (below, above) in Level::ALL.iter().zip(&Level::ALL[1..]) {
             let (below, above) = (Measures::at(*below), Measures::at(*above));
-            assert!(above.clear_every_question >= below.clear_every_question);
-            assert!(above.halve_cache_limit >= below.halve_cache_limit);
-            assert!(above.lean >= below.lean && above.restart >= below.restart);
+            assert!(above.tight >= below.tight && above.lean >= below.lean);
+            assert!(above.restart >= below.restart);
             let chunk = |it: Measures| it.prefill_chunk.unwrap_or(usize::MAX);
             assert!(chunk(above) <= chunk(below));
         }

@@ -231,7 +231,7 @@ impl MemoryManager {
     ) -> Option<Vec<Relief>> {
         let steps = self.relieve(wanted, model);
         self.measures = wanted;
-        let clear = wanted.clear_every_question && (!just_cleared || !steps.is_empty());
+        let clear = wanted.tight && (!just_cleared || !steps.is_empty());
         if clear {
             self.adaptive.restart();
         }
@@ -241,12 +241,10 @@ impl MemoryManager {
     fn relieve(&mut self, wanted: Measures, model: &mut dyn VisionLanguageModel) -> Vec<Relief> {
         let in_force = self.measures;
         let mut steps = Vec::new();
-        if wanted.halve_cache_limit != in_force.halve_cache_limit {
+        if wanted.tight != in_force.tight {
             // A limit that is refused leaves the old one, and the clean-up is made all the same.
             let set = self.allocator.set_cache_limit(wanted.cache_limit(self.cache_limit));
-            steps.extend(
-                (set.is_ok() && wanted.halve_cache_limit).then_some(Relief::HalvedCacheLimit),
-            );
+            steps.extend((set.is_ok() && wanted.tight).then_some(Relief::HalvedCacheLimit));
         }
         let held = model.held_bytes();
         match wanted.keep {

@@ -108,6 +108,9 @@ impl<W: Write> Replies<W> {
     }
 }
 
+/// What a model returned, or the text of its panic.
+type Fenced = Result<Result<Generation, ModelError>, String>;
+
 struct Worker {
     model: Box<dyn VisionLanguageModel>,
     memory: MemoryManager,
@@ -171,7 +174,9 @@ impl Worker {
         let mut teller = Teller { replies, id, streams: *stream, sent: Ok(()) };
         match fenced(|| memory.prepare(question.step, &mut **model, &mut teller)) {
             Ok(Prepared::Ready(records)) => {
-                records.into_iter().for_each(|record| teller.tell(&Reply::CleanedUp(record)));
+                for record in records {
+                    teller.tell(&Reply::CleanedUp(record));
+                }
             }
             Ok(Prepared::RestartWanted(sample)) => {
                 teller.tell(&Reply::RestartWanted { id, sample });
@@ -194,11 +199,7 @@ impl Worker {
         Ok(!matches!(reply, Reply::Failed { worker_ends: true, .. }))
     }
 
-    fn reply_to(
-        &mut self,
-        id: u64,
-        tracked: Result<Tracked<Result<Result<Generation, ModelError>, String>>, MemoryError>,
-    ) -> Reply {
+    fn reply_to(&mut self, id: u64, tracked: Result<Tracked<Fenced>, MemoryError>) -> Reply {
         let failed = |error, worker_ends| Reply::Failed { id, error, worker_ends };
         match tracked {
             Ok(Tracked { value: Ok(Ok(generation)), mut memory, .. }) => {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use vlm_test::vlm::Precision;
 
 use crate::{
+    checkpoint::{Form, Model, Request},
     control_group::Group,
-    random::{Form, Model, Request},
     support::{Place, Run, Small},
 };
 
@@ -21,7 +21,7 @@ const EACH: u64 = 20;
 /// A model whose vision tower needs 537 MB for one array when it takes four frames, 403 or 134 when
 /// it takes three or one: 32 heads × 1024² positions × 4 bytes a frame. All three together, which
 /// MLX would keep for the next images, are more than there is.
-fn checkpoint(folder: &Path) {
+fn write_checkpoint(folder: &Path) {
     let request = Request {
         model: Model::Smolvlm256m,
         form: Form::Original,
@@ -59,7 +59,7 @@ fn image(number: u64) -> Vec<u8> {
 
 fn place() -> Place {
     let place = Place::new();
-    checkpoint(&place.path("model"));
+    write_checkpoint(&place.path("model"));
     let mut small = Small::of(EACH * IMAGES);
     for (index, question) in small.questions.iter_mut().enumerate() {
         question["image_id"] = (index as u64 / EACH + 1).into();

@@ -4,11 +4,10 @@
 #![expect(clippy::print_stderr, reason = "what is skipped is said")]
 
 mod address_space;
+#[path = "../../examples/random_checkpoint/checkpoint/mod.rs"]
+mod checkpoint;
 mod control_group;
 mod governor;
-#[path = "../../examples/random_checkpoint/checkpoint/mod.rs"]
-#[expect(dead_code, reason = "one model in one form is all it takes")]
-mod random;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
