@@ -82,7 +82,7 @@
 //! - `memory/platform/mod.rs`, `memory/platform/linux.rs`, `memory/platform/linux/control_group.rs`, `memory/platform/macos.rs` — where Linux and macOS differ
 //! - `memory/pressure.rs`, `memory/pressure/swap.rs`, `memory/watch.rs` — how short memory is, looked at once a second
 //! - `memory/simulated/mod.rs`, `memory/simulated/state.rs`, `memory/simulated/pool.rs`, `memory/simulated/profile.rs`, `memory/simulated/footprint.rs`, `memory/simulated/error.rs` — its rules for the CPU, Metal and CUDA, to try them anywhere
-//! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
+//! - `memory/leak/mod.rs`, `memory/leak/series.rs`, `memory/leak/ranks.rs`, `memory/leak/theil_sen.rs`, `memory/leak/step.rs`, `memory/leak/verdict.rs`, `memory/leak/watch.rs` — whether it grows from question to question
 //! - `memory/forecast.rs`, `memory/admission.rs`, `memory/governed.rs`, `memory/failure.rs` — what a question will need, whether it is computed, what ends it
 //! - `memory/limits.rs`, `memory/ladder.rs`, `memory/adaptive.rs` — what a user allows, what each level asks for, how often to clean up
 //! - `memory/level.rs`, `memory/sample.rs`, `memory/question.rs`, `memory/record.rs`, `memory/scope.rs` — what is measured, what was done, what must leave nothing behind
@@ -93,7 +93,7 @@
 //! - `worker/death.rs`, `worker/death/cause.rs`, `worker/death/last_words.rs` — how it died
 //!
 //! What happened and how it is shown:
-//! - `runner.rs`, `runner/model_run.rs`, `runner/asking.rs`, `runner/ending.rs` — the only loop
+//! - `runner.rs`, `runner/model_run.rs`, `runner/telling.rs`, `runner/asking.rs`, `runner/ending.rs` — the only loop
 //! - `runner/starting.rs`, `runner/ends.rs`, `runner/patience.rs` — workers after deaths, and when to give up
 //! - `results/mod.rs`, `results/event.rs`, `results/question.rs`, `results/outcome.rs`, `results/error.rs` — events
 //! - `results/journal.rs`, `results/recorder.rs`, `results/run_dir.rs` — kept as they come

@@ -7,6 +7,7 @@ mod ends;
 mod model_run;
 mod patience;
 mod starting;
+mod telling;
 
 use std::{collections::HashMap, path::PathBuf, sync::atomic::AtomicBool};
 

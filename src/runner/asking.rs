@@ -9,14 +9,15 @@ use std::{
 use super::{
     ending::{conclude, unreadable, without_answer},
     ends::WorkerEnd,
-    model_run::{CLEANUP_LIMIT, ModelRun, Stop},
+    model_run::{ModelRun, Stop},
+    telling::{clean_up, keep},
 };
 use crate::{
-    memory::{CleanupReason, CleanupRecord, Step},
-    results::{Event, Outcome, Recorder, ResultsError},
+    memory::{CleanupReason, Step},
+    results::{Event, Outcome, ResultsError},
     suites::{Item, Prompt},
     vlm::ModelError,
-    worker::{DeathCause, Exchange, Told, WorkerProcess, protocol::Question},
+    worker::{DeathCause, Exchange, protocol::Question},
 };
 
 impl ModelRun<'_> {
@@ -120,22 +121,6 @@ impl ModelRun<'_> {
     }
 }
 
-/// Has `worker` clean up, and keeps what it tells besides.
-pub(super) fn clean_up(
-    worker: &mut WorkerProcess,
-    reason: CleanupReason,
-    recorder: &mut Recorder,
-    model: &str,
-) -> Result<Option<CleanupRecord>, ResultsError> {
-    let mut kept = Ok(());
-    let record = worker.clean_up(reason, CLEANUP_LIMIT, &mut |told| {
-        if kept.is_ok() {
-            kept = keep(recorder, model, told);
-        }
-    });
-    kept.map(|()| record)
-}
-
 /// Whether the worker ended before it began, so that the question was not put at all.
 fn wants_replacement(exchange: &Exchange) -> bool {
     match exchange {
@@ -151,15 +136,5 @@ fn ended_for_memory(exchange: &Exchange) -> bool {
         Exchange::Failed { error: ModelError::Memory(_), worker_ended } => *worker_ended,
         Exchange::Crashed(death) => death.cause.is_memory(),
         _ => false,
-    }
-}
-
-/// Puts what a worker tells into the record.
-fn keep(recorder: &mut Recorder, model: &str, told: Told) -> Result<(), ResultsError> {
-    let model = model.to_owned();
-    match told {
-        Told::Text(_) => Ok(()),
-        Told::CleanedUp(record) => recorder.record(Event::CleanedUp { model, record }),
-        Told::Sampled(sample) => recorder.record(Event::MemorySampled { model, sample }),
     }
 }

@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
     Plan, PlannedModel,
-    asking::clean_up,
     ends::{UnplannedEnds, WorkerEnd},
+    telling::clean_up,
 };
 use crate::{
     memory::{CleanupReason, StepCounter},
@@ -23,9 +23,6 @@ use crate::{
     suites::{Item, Replies, asking_order},
     worker::WorkerProcess,
 };
-
-/// How long a clean-up may take that is no part of a question.
-pub(super) const CLEANUP_LIMIT: Duration = Duration::from_mins(1);
 
 /// One model's part of a run.
 pub(super) struct ModelRun<'a> {

@@ -6,6 +6,7 @@ mod forecast;
 mod growth;
 mod levels;
 mod policies;
+mod random;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;

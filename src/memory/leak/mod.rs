@@ -1,6 +1,7 @@
 //! Whether a model's memory grows from question to question: robust slopes of what should be gone
 //! by then, at the end of a run and, with an alarm, during it. Pure: samples in, verdicts out.
 
+mod ranks;
 mod series;
 mod step;
 mod theil_sen;

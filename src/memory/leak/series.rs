@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::theil_sen::Point;
+use super::ranks::Point;
 use crate::{memory::MemorySample, vlm::Phase};
 
 /// Bytes that may come and stay in the course of a run before it counts as a leak.

@@ -1,6 +1,6 @@
 //! Where a series steps from one level to another: growth that happened once.
 
-use super::theil_sen::Point;
+use super::ranks::{Point, ranks};
 
 /// Points on either side of a step whose medians show whether it is one.
 const NEAR: usize = 5;
@@ -63,24 +63,6 @@ pub fn median(points: &[Point]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let at = |index: usize| values.get(index).copied();
     Some(f64::midpoint(at(values.len().checked_sub(1)? / 2)?, at(values.len() / 2)?))
-}
-
-/// The rank of each value from 1; equal values share the middle one of theirs.
-pub fn ranks(points: &[Point]) -> Vec<f64> {
-    let mut order: Vec<(usize, f64)> = points.iter().map(|(_, y)| *y).enumerate().collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut ranks = vec![0.0; points.len()];
-    let mut below = 0;
-    for equal in order.chunk_by(|a, b| a.1 == b.1) {
-        let shared = below as f64 + f64::midpoint(1.0, equal.len() as f64);
-        for (index, _) in equal {
-            if let Some(rank) = ranks.get_mut(*index) {
-                *rank = shared;
-            }
-        }
-        below += equal.len();
-    }
-    ranks
 }
 
 #[cfg(test)]

@@ -1,16 +1,13 @@
 //! How fast a series rises: the slope of Theil and Sen with its bounds, which a few wild values
 //! cannot move.
 
-use super::step::ranks;
+use super::ranks::{Point, ranks};
 
 /// The normal quantile of a one-sided bound of 99 %.
 pub const Z_99: f64 = 2.326_347_874_040_841;
 
 /// Closer neighbours are taken for no closer: the ranks of a line are 0.98 alike.
 const MOST_ALIKE: f64 = 0.98;
-
-/// A question's number and what was seen before it. Numbers ascend strictly in a series.
-pub type Point = (f64, f64);
 
 /// The rise from one question to the next.
 #[derive(Debug, Clone, Copy, PartialEq)]

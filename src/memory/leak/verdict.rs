@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ranks::Point,
     series::{Series, course},
     step::{is_sudden, largest_step, median, without},
-    theil_sen::{Point, Slope, Z_99, rises, theil_sen},
+    theil_sen::{Slope, Z_99, rises, theil_sen},
 };
 use crate::memory::MemorySample;
 

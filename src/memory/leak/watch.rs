@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ranks::Point,
     series::{Series, boundary},
-    theil_sen::{Point, inflation, rises},
+    theil_sen::{inflation, rises},
     verdict::{FEWEST_FOR_ALARM, SKIPPED, WINDOW, change, is_sustained},
 };
 use crate::memory::MemorySample;
