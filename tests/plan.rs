@@ -85,3 +85,13 @@ fn quantised_weights_are_not_converted() {
         place.run(&["plan", "--models", "llava_next_4bit_mixed", "--dtype", "float16"]).ended(3);
     assert!(run.stderr.contains("leave out --dtype"), "{}", run.stderr);
 }
+
+#[test]
+fn without_names_every_model_that_is_here_is_planned_and_the_others_are_named_in_one_line() {
+    let place = Place::new();
+    let run = place.run(&["plan"]).ended(0);
+    assert!(run.stdout.contains("smolvlm_tiny:"), "{run:#?}");
+    let told: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(told.len(), 1, "{run:#?}");
+    assert!(told[0].starts_with("not on this machine and not planned: llava, "), "{run:#?}");
+}

@@ -25,7 +25,7 @@ use crate::{
 /// [`CommandError`] when a name means nothing or nothing can be printed.
 pub fn run(args: &PlanArgs) -> Result<ExitStatus, CommandError> {
     let registry = Registry::load()?;
-    let models = chosen(args, &registry)?;
+    let (models, absent) = chosen(args, &registry)?;
     let question = PlannedQuestion {
         image: args.image_size,
         max_tokens: args.max_tokens,
@@ -58,17 +58,31 @@ pub fn run(args: &PlanArgs) -> Result<ExitStatus, CommandError> {
     for problem in &report.problems {
         console::print_problem(&Problem::new(problem.clone()));
     }
+    if !absent.is_empty() {
+        let names = absent.join(", ");
+        console::print_remark(&format!(
+            "not on this machine and not planned: {names}; `vlm-test models pull NAME` gets one\n"
+        ));
+    }
     let none = report.models.is_empty();
     Ok(if none { ExitStatus::CouldNotTest } else { ExitStatus::Pass })
 }
 
-/// The models asked for, else all that compute here.
-fn chosen(args: &PlanArgs, registry: &Registry) -> Result<Vec<ResolvedModel>, CommandError> {
+/// The models asked for; else all that compute here and lie on this machine, and the names of
+/// those that do not.
+fn chosen(
+    args: &PlanArgs,
+    registry: &Registry,
+) -> Result<(Vec<ResolvedModel>, Vec<String>), CommandError> {
     if args.models.is_empty() {
         let native = |model: &ResolvedModel| model.manifest.backend == BackendKind::Native;
-        return Ok(registry.models().filter(native).collect());
+        let (here, absent): (Vec<_>, Vec<_>) =
+            registry.models().filter(native).partition(|model| model.ready().is_ok());
+        let absent = absent.into_iter().map(|model| model.manifest.name).collect();
+        return Ok((here, absent));
     }
-    Ok(args.models.iter().map(|name| registry.resolve(name)).collect::<Result<_, _>>()?)
+    let named = args.models.iter().map(|name| registry.resolve(name));
+    Ok((named.collect::<Result<_, _>>()?, Vec::new()))
 }
 
 /// This machine, where `asked` of its memory may be used.

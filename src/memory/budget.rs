@@ -80,7 +80,7 @@ impl fmt::Display for MemoryBudget {
 /// let system = |total_bytes, available_bytes| {
 ///     Some(SystemMemory { total_bytes, available_bytes, ..SystemMemory::default() })
 /// };
-/// let mac = |gib| DeviceMemory { working_set_bytes: Some(gib << 30), ..DeviceMemory::default() };
+/// let mac = |gib: u64| DeviceMemory { working_set_bytes: Some(gib << 30), ..DeviceMemory::default() };
 /// assert_eq!(budget_bytes(None, mac(20), system(24 * gib, gib), 0), 18 * gib);
 /// assert_eq!(budget_bytes(None, mac(30), system(24 * gib, gib), 0), 20 * gib);
 /// let cpu = DeviceMemory::default();

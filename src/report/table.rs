@@ -12,8 +12,11 @@ use super::{
     units::{bytes, milliseconds, signed_bytes, tokens_per_second},
     vqa,
 };
-use crate::results::{
-    Figures, ModelReport, ModelStatus, RunReport, RunStatus, Summary, summary::CleanupTotals,
+use crate::{
+    memory::Level,
+    results::{
+        Figures, ModelReport, ModelStatus, RunReport, RunStatus, Summary, summary::CleanupTotals,
+    },
 };
 
 /// Columns before the parts of a detail line.
@@ -57,8 +60,8 @@ fn details(model: &ModelReport, look: Look) -> Vec<String> {
     }
     add("failures", failures(model));
     add("speed", speed(summary));
-    add("time", time(summary));
-    add("memory", memory(summary));
+    add("time", time(model));
+    add("memory", memory(model));
     add("growth", summary.leak.as_ref().map(leak::details).unwrap_or_default());
     add("clean-ups", cleanups(&summary.cleanups));
     lines.extend(describe::image_lines(model, look));
@@ -126,7 +129,8 @@ fn speed(summary: &Summary) -> Vec<String> {
     parts
 }
 
-fn time(summary: &Summary) -> Vec<String> {
+fn time(model: &ModelReport) -> Vec<String> {
+    let summary = &model.summary;
     if summary.wall_ms <= 0.0 {
         return Vec::new();
     }
@@ -138,11 +142,15 @@ fn time(summary: &Summary) -> Vec<String> {
     if summary.restarts > 0 {
         parts.push(format!("worker restarted {} ×", summary.restarts));
     }
+    let again = model.questions.iter().filter(|question| !question.earlier.is_empty()).count();
+    if again > 0 {
+        parts.push(format!("{again} asked once more"));
+    }
     parts
 }
 
-fn memory(summary: &Summary) -> Vec<String> {
-    let Some(memory) = summary.memory else { return Vec::new() };
+fn memory(model: &ModelReport) -> Vec<String> {
+    let Some(memory) = model.summary.memory else { return Vec::new() };
     let mut parts = vec![
         format!("peak {}", bytes(memory.peak_bytes)),
         format!("weights {}", bytes(memory.baseline_bytes)),
@@ -152,6 +160,10 @@ fn memory(summary: &Summary) -> Vec<String> {
         parts.push(format!("of it kept for later ones {}", bytes(memory.held_bytes)));
     }
     parts.push(format!("growth {}", signed_bytes(memory.active_growth_bytes)));
+    let level = model.samples.iter().map(|sample| sample.level).max().unwrap_or_default();
+    if level > Level::Normal {
+        parts.push(format!("pressure up to {level}"));
+    }
     parts
 }
 

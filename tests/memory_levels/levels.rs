@@ -30,6 +30,7 @@ fn from_three_quarters_of_the_budget_on_every_question_begins_with_an_empty_cach
 fn from_85_percent_on_nothing_is_kept_and_prompts_run_in_small_pieces() {
     let script = format!("{KEEPING}{}", pressure(2, 900_000_000));
     let (run, place) = asked(3, &script, &["--memory-budget", "1GB"]);
+    assert!(run.stdout.contains("pressure up to high"), "{run:#?}");
     run.ended(0);
     let record = &place.events_named("cleaned_up")[0]["record"];
     assert_eq!((&record["before_question"], &record["level"]), (&json!(2), &json!("high")));
@@ -65,6 +66,7 @@ fn a_question_that_runs_out_of_memory_is_stopped_asked_once_more_and_then_final(
          [[pressure]]\nfrom_question = 4\n"
     );
     let (run, place) = asked(5, &script, &[]);
+    assert!(run.stdout.contains("1 asked once more"), "{run:#?}");
     run.ended(1);
     let question = &place.results()["models"][0]["questions"][2];
     assert_eq!((&question["outcome"], &question["cause"]), (&json!("error"), &json!("memory")));
