@@ -2,6 +2,7 @@
 
 mod memory_args;
 mod plan_args;
+mod question_args;
 mod soak;
 
 use std::{path::PathBuf, time::Duration};
@@ -16,6 +17,7 @@ use crate::{
 pub use self::{
     memory_args::{Cleanup, MemoryArgs, MemoryCommandArgs, Policy},
     plan_args::PlanArgs,
+    question_args::QuestionArgs,
     soak::SoakArgs,
 };
 
@@ -149,27 +151,12 @@ pub struct VqaArgs {
     /// How many questions to ask each model [default: 20, or all if there are fewer]
     #[arg(long, short = 'n', value_name = "N", value_parser = positive)]
     pub questions: Option<usize>,
-    /// Dataset to ask, by name or folder in VQA v2 layout
-    #[arg(long, short, value_name = "NAME|DIR", default_value = "shapes")]
-    pub dataset: String,
-    /// Seed of the sample of questions
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
     /// Ask these question ids only; several separated by commas
     #[arg(long, value_name = "ID", value_delimiter = ',', num_args = 1..)]
     pub only: Vec<u64>,
-    /// Longest answer, in tokens
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive)]
-    pub max_tokens: usize,
-    /// Text put after every question [default: a line that asks for a word or phrase]
-    #[arg(long, value_name = "TEXT")]
-    pub prompt_suffix: Option<String>,
-    /// Clear MLX's memory after every N questions; 0 never
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub cleanup_every: usize,
-    /// What all suites have.
+    /// What it asks and how.
     #[command(flatten)]
-    pub run: RunArgs,
+    pub asked: QuestionArgs,
 }
 
 /// `vlm-test context`.
@@ -376,16 +363,16 @@ mod tests {
         for arguments in
             [&["--models", "a,b"][..], &["--models", "a", "b"], &["--models", "a", "--models", "b"]]
         {
-            assert_eq!(vqa(arguments).unwrap().run.models, ["a", "b"]);
+            assert_eq!(vqa(arguments).unwrap().asked.run.models, ["a", "b"]);
         }
-        assert_eq!(vqa(&[]).unwrap().run.models, ["smolvlm_tiny"]);
+        assert_eq!(vqa(&[]).unwrap().asked.run.models, ["smolvlm_tiny"]);
     }
 
     #[test]
     fn no_questions_at_all_is_a_usage_error() {
         assert!(vqa(&["--questions", "0"]).unwrap_err().to_string().contains("--questions"));
         assert!(vqa(&["--max-tokens", "0"]).is_err());
-        assert_eq!(vqa(&["--cleanup-every", "0"]).unwrap().cleanup_every, 0);
+        assert_eq!(vqa(&["--cleanup-every", "0"]).unwrap().asked.cleanup_every, 0);
     }
 
     #[test]

@@ -17,7 +17,7 @@
 //! against a table of who may know whom (`tests/architecture`).
 //!
 //! From the command line to an exit status:
-//! - `main.rs`, `cli.rs`, `cli/memory_args.rs`, `cli/plan_args.rs`, `cli/soak.rs`, `error.rs` — arguments, exit statuses, what a user is told
+//! - `main.rs`, `cli.rs`, `cli/memory_args.rs`, `cli/plan_args.rs`, `cli/question_args.rs`, `cli/soak.rs`, `error.rs` — arguments, exit statuses, what a user is told
 //! - `commands/mod.rs`, `commands/vqa.rs`, `commands/context.rs`, `commands/context/recall.rs`, `commands/describe.rs`, `commands/soak.rs`, `commands/memory.rs`, `commands/ask.rs`, `commands/models.rs`, `commands/plan.rs`, `commands/pull.rs` — one file a subcommand
 //! - `commands/suite_run.rs`, `commands/find_dataset.rs`, `commands/fetch.rs` — what they have in common
 //! - `embedded.rs`, `sha256.rs` — the shipped model and dataset as part of the program; digests

@@ -21,7 +21,7 @@ use crate::{
 /// [`CommandError`] for what is wrong before a model is loaded, and for results that cannot be
 /// written.
 pub fn run(args: &MemoryCommandArgs) -> Result<ExitStatus, CommandError> {
-    let run = &args.vqa.run;
+    let run = &args.vqa.asked.run;
     if run.memory.cleanup.is_some() {
         return Err(CommandError::usage(
             "--cleanup chooses one policy, this command compares several",
@@ -37,8 +37,8 @@ pub fn run(args: &MemoryCommandArgs) -> Result<ExitStatus, CommandError> {
     let mut runs = Vec::with_capacity(args.policies.len());
     for &policy in &args.policies {
         let part = folder.part(policy.name())?;
-        let schedule = schedule(policy, args.vqa.cleanup_every);
-        let mut prepared = vqa::prepare(&args.vqa, dataset.clone())?;
+        let schedule = schedule(policy, args.vqa.asked.cleanup_every);
+        let mut prepared = vqa::prepare(&args.vqa.asked, dataset.clone(), |it| Box::new(it))?;
         prepared.cleanup = schedule;
         prepared.introduction = format!("clean-up {}: {}", policy.name(), prepared.introduction);
         let (ended, report) = run_in(&part, run, models.clone(), prepared, &console, interrupt)?;

@@ -1,19 +1,15 @@
 //! `vlm-test soak`: questions of a dataset, round after round, to see what a long run does.
 
 use super::{
-    suite_run::{self, Prepared},
-    vqa::{introduction, load_questions},
+    suite_run,
+    vqa::{load_questions, prepare},
 };
 use crate::{
     cli::SoakArgs,
     dataset::Selection,
     error::{CommandError, ExitStatus},
-    memory::CleanupSchedule,
     results::figures::SOAK,
-    suites::{
-        soak::Soak,
-        vqa::{DEFAULT_PROMPT_SUFFIX, Vqa},
-    },
+    suites::{Suite, soak::Soak},
 };
 
 /// Different questions unless a number is given.
@@ -25,31 +21,17 @@ const DEFAULT_ROUND: usize = 100;
 /// [`CommandError`] for what is wrong before a model is loaded, and for results that
 /// cannot be written.
 pub fn run(args: &SoakArgs) -> Result<ExitStatus, CommandError> {
-    let models = suite_run::models(&args.run)?;
-    let selection = Selection { questions: args.round, seed: args.seed, only: Vec::new() };
-    let dataset = load_questions(&args.dataset, &selection, DEFAULT_ROUND.min(args.questions))?;
-    suite_run::run(&args.run, models, SOAK, |_| {
-        Ok(Prepared {
-            introduction: format!(
-                "{}, asked in turn until {} are asked",
-                introduction(&dataset),
-                args.questions
-            ),
-            dataset: suite_run::provenance(
-                &dataset,
-                dataset.total_questions,
-                dataset.questions.len(),
-            )?,
-            suite: Box::new(Soak::new(
-                Vqa::new(dataset.questions, args.max_tokens),
-                args.questions,
-            )),
-            seed: args.seed,
-            max_tokens: args.max_tokens,
-            cleanup: CleanupSchedule::every_questions(args.cleanup_every),
-            prompt_suffix: args.prompt_suffix.clone(),
-            default_suffix: DEFAULT_PROMPT_SUFFIX,
-            context: None,
-        })
+    let models = suite_run::models(&args.asked.run)?;
+    let selection = Selection { questions: args.round, seed: args.asked.seed, only: Vec::new() };
+    let round = DEFAULT_ROUND.min(args.questions);
+    let dataset = load_questions(&args.asked.dataset, &selection, round)?;
+    suite_run::run(&args.asked.run, models, SOAK, |_| {
+        let suite =
+            |questions| -> Box<dyn Suite> { Box::new(Soak::new(questions, args.questions)) };
+        let mut prepared = prepare(&args.asked, dataset, suite)?;
+        let known = prepared.introduction;
+        prepared.introduction =
+            format!("{known}, asked in turn until {} are asked", args.questions);
+        Ok(prepared)
     })
 }

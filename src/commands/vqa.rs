@@ -5,11 +5,14 @@ use super::{
     suite_run::{self, Prepared},
 };
 use crate::{
-    cli::VqaArgs,
+    cli::{QuestionArgs, VqaArgs},
     dataset::{self, Dataset, DatasetError, Selection},
     error::{CommandError, ExitStatus},
     memory::CleanupSchedule,
-    suites::vqa::{DEFAULT_PROMPT_SUFFIX, Vqa},
+    suites::{
+        Suite,
+        vqa::{DEFAULT_PROMPT_SUFFIX, Vqa},
+    },
 };
 
 /// Questions put to a model unless a number is given.
@@ -21,16 +24,27 @@ const DEFAULT_QUESTIONS: usize = 20;
 /// [`CommandError`] for what is wrong before a model is loaded, and for results that
 /// cannot be written.
 pub fn run(args: &VqaArgs) -> Result<ExitStatus, CommandError> {
-    let models = suite_run::models(&args.run)?;
+    let models = suite_run::models(&args.asked.run)?;
     let dataset = load_dataset(args)?;
-    suite_run::run(&args.run, models, "vqa", |_| prepare(args, dataset))
+    suite_run::run(&args.asked.run, models, "vqa", |_| {
+        prepare(&args.asked, dataset, |questions| Box::new(questions))
+    })
 }
 
-pub(super) fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, CommandError> {
+/// The questions of `dataset`, ready to be asked as `args` say; `suite` makes of them what is put to
+/// models.
+///
+/// # Errors
+/// [`CommandError`] when a file of the dataset cannot be read.
+pub(super) fn prepare(
+    args: &QuestionArgs,
+    dataset: Dataset,
+    suite: impl FnOnce(Vqa) -> Box<dyn Suite>,
+) -> Result<Prepared, CommandError> {
     Ok(Prepared {
         introduction: introduction(&dataset),
         dataset: suite_run::provenance(&dataset, dataset.total_questions, dataset.questions.len())?,
-        suite: Box::new(Vqa::new(dataset.questions, args.max_tokens)),
+        suite: suite(Vqa::new(dataset.questions, args.max_tokens)),
         seed: args.seed,
         max_tokens: args.max_tokens,
         cleanup: CleanupSchedule::every_questions(args.cleanup_every),
@@ -43,8 +57,8 @@ pub(super) fn prepare(args: &VqaArgs, dataset: Dataset) -> Result<Prepared, Comm
 /// The questions that `args` choose.
 pub(super) fn load_dataset(args: &VqaArgs) -> Result<Dataset, CommandError> {
     let selection =
-        Selection { questions: args.questions, seed: args.seed, only: args.only.clone() };
-    load_questions(&args.dataset, &selection, DEFAULT_QUESTIONS)
+        Selection { questions: args.questions, seed: args.asked.seed, only: args.only.clone() };
+    load_questions(&args.asked.dataset, &selection, DEFAULT_QUESTIONS)
 }
 
 /// The `selection` of the dataset `name`; where it has no number, `default`, or all if there are
@@ -72,7 +86,7 @@ pub(super) fn load_questions(
 }
 
 /// What is said of a dataset before its questions are asked.
-pub(super) fn introduction(dataset: &Dataset) -> String {
+fn introduction(dataset: &Dataset) -> String {
     let others: Vec<_> =
         dataset.available_splits.iter().filter(|split| **split != dataset.split).collect();
     let others = match others.as_slice() {
